@@ -1,0 +1,31 @@
+"""The metadata that pyproject.toml leaves dynamic: settings.ini says it once."""
+import re
+from configparser import ConfigParser
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+ini = ConfigParser(delimiters=["="])
+ini.read(here / "settings.ini", encoding="utf-8")
+cfg = ini["DEFAULT"]
+version = re.search(r'__version__ = "(.+)"', (here / "nerteach" / "__init__.py").read_text(encoding="utf-8"))[1]
+
+setup(
+    version=version,
+    description=cfg["description"],
+    license=cfg["license"],
+    author=cfg["author"],
+    author_email=cfg["author_email"],
+    keywords=cfg["keywords"].split(),
+    url=cfg["repository"],
+    python_requires=">=" + cfg["min_python"],
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    packages=find_packages(include=["nerteach", "nerteach.*"]),
+    package_data={"nerteach": ["corpus/*"]},
+    install_requires=cfg["requirements"].split(),
+    extras_require={"offline": cfg["offline_requirements"].split(),
+                    "dev": (cfg["offline_requirements"] + " " + cfg["dev_requirements"]).split()},
+    entry_points={"console_scripts": cfg["console_scripts"].split(), "nbdev": ["nerteach=nerteach._modidx:d"]},
+)
