@@ -128,16 +128,16 @@ def plot_alignment(
     "Draw words, the tokens they are cut into, and the tokens' labels."
     if ax is None:
         import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(0.62 * len(tokens), 2.4), layout="constrained")[1]
+        ax = plt.subplots(figsize=(0.5 * len(tokens), 2), layout="constrained")[1]
     for word, text in enumerate(words):
         places = [token for token, index in enumerate(word_ids) if index == word]
         middle = sum(places) / len(places) if places else None
         if middle is not None:
-            ax.text(middle, 2, text, ha="center", va="bottom", fontsize=9)
+            ax.text(middle, 2, text, ha="center", va="bottom", fontsize=8)
             ax.plot([[middle] * len(places), places], [[1.9] * len(places), [1.25] * len(places)], color="0.6", lw=0.8)
     for token, (text, label) in enumerate(zip(tokens, token_labels)):
-        ax.text(token, 1, text, ha="center", va="center", fontsize=8, color="black" if label else "0.5")
-        ax.text(token, 0.45, label, ha="center", va="center", fontsize=8, color="tab:blue")
+        ax.text(token, 1, text, ha="center", va="center", fontsize=7, color="black" if label else "0.45")
+        ax.text(token, 0.45, label, ha="center", va="center", fontsize=7, color="tab:blue")
     ax.set(xlim=(-0.7, len(tokens) - 0.3), ylim=(0.2, 2.4))
     ax.set_axis_off()
     return ax

@@ -458,7 +458,7 @@ def plot_counts(
     "Draw the number of entities of each type in each split."
     if ax is None:
         import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(6, 3), layout="constrained")[1]
+        ax = plt.subplots(figsize=(5, 2.6), layout="constrained")[1]
     width = 0.8 / len(corpus)
     for place, (split, dataset) in enumerate(corpus.items()):
         counts = count_entities(dataset)
@@ -466,6 +466,6 @@ def plot_counts(
         ax.bar_label(bars, fontsize=8)
     ax.set_xticks([i + 0.4 - width / 2 for i in range(len(counts))], list(counts))
     ax.set(ylabel="entities")
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     ax.spines[["top", "right"]].set_visible(False)
     return ax

@@ -104,7 +104,7 @@ def evaluate_tagger(
 def cut_windows(
     n_tokens: list[int],  # Number of tokens of each word; length W
     room: int,            # Most tokens in a window, special ones left out
-    overlap: int = 64,    # Tokens that neighbouring windows share, at least, if they have room
+    overlap: int = 64,    # Tokens that neighbouring windows share, at most
 ) -> list[tuple[int, int]]:  # (first word, word after the last) of each window
     "Cut a text into overlapping windows of whole words; a word longer than the room gets a window of its own."
     windows, start = [], 0
@@ -117,7 +117,8 @@ def cut_windows(
         if end == len(n_tokens):
             break
         back, shared = end, 0
-        while back - 1 > start and shared < min(overlap, room // 2):
+        most = min(overlap, room // 2, room - n_tokens[end])  # the next window must reach further than this one
+        while back - 1 > start and shared + n_tokens[back - 1] <= most:
             back -= 1
             shared += n_tokens[back]
         start = back

@@ -85,7 +85,7 @@ def plot_scores(
     "Draw one number of several scorings side by side, by entity type."
     if ax is None:
         import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(6, 3), layout="constrained")[1]
+        ax = plt.subplots(figsize=(5, 2.6), layout="constrained")[1]
     types = sorted({name for scoring in scores.values() for name in scoring} - {"overall", "macro"})
     width = 0.8 / len(scores)
     for place, (name, scoring) in enumerate(scores.items()):
@@ -94,7 +94,7 @@ def plot_scores(
         ax.bar_label(bars, fmt="%d" if value == "support" else "%.2f", fontsize=8)
     ax.set_xticks([i + 0.4 - width / 2 for i in range(len(types))], types)
     ax.set(ylabel=value)
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MIN_STEPS', 'build_model', 'setting', 'TrainConfig', 'choose_settings', 'WordTrainer', 'training_arguments',
-           'seqeval_f1', 'score_split', 'sort_by_length', 'epoch_history', 'FineTuned', 'prepare', 'fine_tune',
-           'save_model', 'plot_history']
+           'seqeval_f1', 'score_split', 'sort_by_length', 'epoch_history', 'FineTuned', 'check_splits', 'prepare',
+           'make_folder', 'fine_tune', 'save_model', 'plot_history']
 
 # %% ../nbs/en/04_train.ipynb #export-imports
 import json
@@ -77,11 +77,11 @@ def choose_settings(
     hidden_size: int,     # Width of the encoder
 ) -> TrainConfig:         # The same, with every choice made but `max_length`
     "Choose epochs, batch size and learning rate where they were left open."
-    batch_size = config.batch_size or (8 if n_sentences < 1000 else 16 if n_sentences < 4000 else 32)
+    batch_size = config.batch_size or (8 if n_sentences < 1000 else 16 if n_sentences < 10_000 else 32)
     steps_per_epoch = math.ceil(n_sentences / batch_size)
     return replace(config, batch_size=batch_size,
                    epochs=config.epochs or min(20, max(2, math.ceil(MIN_STEPS / steps_per_epoch))),
-                   learning_rate=config.learning_rate or 3e-4 * (384 / hidden_size) ** 2)
+                   learning_rate=config.learning_rate or 2e-4 * (384 / hidden_size) ** 2)
 
 # %% ../nbs/en/04_train.ipynb #min-steps
 MIN_STEPS = 300  # Below about so many steps MiniLM is still improving fast on 168 sentences
@@ -146,18 +146,31 @@ class FineTuned:
     lost: dict[str, LostWords]     # For each split, the words the model did not see whole
     train_seconds: float           # Time in `Trainer.train`, in seconds
 
-# %% ../nbs/en/04_train.ipynb #def-prepare
-def prepare(corpus: DatasetDict, tokenizer, config: TrainConfig, limit: int) -> tuple[DatasetDict, dict[str, LostWords]]:
-    "Encode every split, and count the words lost in each; `InputError` if train or validation is missing or empty."
+# %% ../nbs/en/04_train.ipynb #def-check-splits
+def check_splits(corpus: DatasetDict) -> None:
+    "Raise `InputError` unless train and validation are there and no split is empty."
     for split in ("train", "validation"):
         if split not in corpus:
             raise InputError(f"the corpus has no {split} split, only {', '.join(corpus)}: add one")
     for split, dataset in corpus.items():
         if not len(dataset):
             raise InputError(f"the {split} split is empty: it needs at least one sentence")
-    encoded = DatasetDict({split: encode_words(dataset, tokenizer, config.strategy, limit) for split, dataset in corpus.items()})
+
+# %% ../nbs/en/04_train.ipynb #def-prepare
+def prepare(corpus: DatasetDict, tokenizer, config: TrainConfig, limit: int) -> tuple[DatasetDict, dict[str, LostWords]]:
+    "Encode every split, and count the words lost in each."
+    encoded = {split: encode_words(dataset, tokenizer, config.strategy, limit) for split, dataset in corpus.items()}
     lost = {split: find_lost_words(corpus[split], encoded[split], tokenizer) for split in corpus}
     return DatasetDict({split: d if split == "train" else sort_by_length(d) for split, d in encoded.items()}), lost
+
+# %% ../nbs/en/04_train.ipynb #def-make-folder
+def make_folder(folder: str | Path) -> Path:
+    "Make the folder for the model before an hour of training, not after; `InputError` if that cannot be done."
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror}): choose another folder") from error
+    return Path(folder)
 
 # %% ../nbs/en/04_train.ipynb #def-fine-tune
 def fine_tune(
@@ -172,11 +185,12 @@ def fine_tune(
     Every call begins with a fresh model. Raises `InputError` if encoder, corpus or settings cannot be used.
     Source: Devlin et al. (2019), BERT; Hugging Face `Trainer`.
     """
-    folder, names = Path(folder), label_names(corpus)
+    check_splits(corpus)
+    folder, names = make_folder(folder), label_names(corpus)
     tokenizer = load_tokenizer(model)
     set_seed(config.seed)
     network = build_model(model, names)
-    config = choose_settings(config, len(corpus.get("train", ())), network.config.hidden_size)
+    config = choose_settings(config, len(corpus["train"]), network.config.hidden_size)
     encoded, lost = prepare(corpus, tokenizer, config, length_limit(tokenizer, network, config.max_length))
     gold = named_labels(encoded["validation"])
     trainer = WordTrainer(
@@ -207,11 +221,11 @@ def plot_history(
     "Draw training loss, validation loss and validation F1 by epoch."
     if ax is None:
         import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(6, 3), layout="constrained")[1]
+        ax = plt.subplots(figsize=(4.6, 2.4), layout="constrained")[1]
     epochs = [row["epoch"] for row in history]
     for key, style in (("train_loss", "o-"), ("validation_loss", "s-"), ("f1", "^--")):
-        ax.plot(epochs, [row[key] for row in history], style, markersize=4, label=key.replace("_", " "))
+        ax.plot(epochs, [row[key] for row in history], style, markersize=3, label=key.replace("_", " "))
     ax.set(xlabel="epoch", ylim=(0, None))
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     ax.spines[["top", "right"]].set_visible(False)
     return ax

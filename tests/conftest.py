@@ -1,0 +1,40 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def wikiann():
+    """A function that loads WikiANN in a language, or skips where no Hub and no cache has it."""
+    from nerteach.data import InputError, load_corpus
+
+    def load(lang):
+        try:
+            return load_corpus("wikiann", lang)
+        except InputError as error:
+            pytest.skip(f"WikiANN-{lang} is neither in the cache nor on a Hub within reach: {error}")
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    from nerteach.align import load_tokenizer
+    return load_tokenizer("minilm")
+
+
+@pytest.fixture(scope="session")
+def run():
+    """Run the installed `nerteach` in a folder; returns the finished process with its text output."""
+    program = Path(sys.executable).parent / "nerteach"
+
+    def call(*args, cwd, stdin=None):
+        return subprocess.run([program, *map(str, args)], cwd=cwd, input=stdin, capture_output=True, text=True, timeout=900,
+                              encoding="utf-8", env={**os.environ, "TQDM_DISABLE": "1"})
+
+    return call

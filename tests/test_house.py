@@ -1,0 +1,159 @@
+"""The rules of the house that a machine can check."""
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted(path for path in (ROOT / "nerteach").glob("*.py") if not path.name.startswith("_"))
+NOTEBOOKS = sorted(path for path in (ROOT / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+LESSONS = [path for path in NOTEBOOKS if path.parent.name in ("en", "pt")]
+ARROWS = {"data": set(), "align": {"data"}, "metrics": {"data"}, "train": {"data", "align"}, "inference": {"data", "align"},
+          "cli": {"data", "align", "metrics", "train", "inference"}}
+
+
+def cells(path, kind):
+    return [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == kind]
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of the tree in which the tools may write."""
+    folder = tmp_path_factory.mktemp("copy") / "nerteach"
+    shutil.copytree(ROOT, folder, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "*.egg-info", "__pycache__", "nerteach-model",
+                                                                               "build", "dist"))
+    return folder
+
+
+@pytest.mark.parametrize("command", ["nbdev-export", "nbdev-clean"])
+def test_notebooks_and_package_are_in_step(copy, command):
+    files = [path for part in ("nbs", "nerteach") for path in (copy / part).rglob("*") if path.suffix in (".py", ".ipynb") and path.is_file()]
+    before = {path: path.read_bytes() for path in files}
+    subprocess.run([Path(sys.executable).parent / command], cwd=copy, check=True, capture_output=True)
+    assert [str(path.relative_to(copy)) for path in files if path.read_bytes() != before[path]] == [], f"run {command}"
+    assert {path.name for path in (copy / "nerteach").glob("*.py")} == {path.name for path in (ROOT / "nerteach").glob("*.py")}
+
+
+def test_readme_is_made_from_the_front_notebook():
+    done = subprocess.run([sys.executable, "-c", "from make_readme import render_readme; print(render_readme(), end='')"],
+                          cwd=ROOT / "tools", capture_output=True, text=True, encoding="utf-8", check=True)
+    assert done.stdout == (ROOT / "README.md").read_text(encoding="utf-8"), "run python tools/make_readme.py"
+
+
+def test_ci_runs_the_readme_s_test_command():
+    commands = re.findall(r"^pip install .*$", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    tests = [command for command in commands if "pytest" in command]
+    assert len(tests) == 1 and tests[0] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_front_files():
+    assert (ROOT / "nbs" / "_quarto.yml").is_symlink() and (ROOT / "nbs" / "_quarto.yml").resolve() == ROOT / "_quarto.yml"
+    ini = ConfigParser(delimiters=["="])
+    ini.read(ROOT / "settings.ini", encoding="utf-8")
+    assert "version" not in ini["DEFAULT"] and f'name = "{ini["DEFAULT"]["lib_name"]}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert not re.search(r"==|~=|<(?!4)", ini["DEFAULT"]["requirements"]), "lower bounds only, so that Colab keeps its torch"
+
+
+@pytest.mark.parametrize("module", ["data", "align", "metrics", "cli"])
+def test_modules_without_torch(module):
+    code = f"import sys, nerteach.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_arrows_point_one_way(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    own = {node.module.split(".")[1] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nerteach.")}
+    assert own <= ARROWS[path.stem]
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"], "no star imports"
+
+
+def functions(path):
+    return [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef)]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_functions_are_short_and_documented(path):
+    for function in functions(path):
+        body = function.body[1:] if ast.get_docstring(function) else function.body
+        lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+        assert lines <= 25, f"{function.name} has {lines} lines"
+        assert function.args.kwarg is None or function.name == "show", f"{function.name} passes **{function.args.kwarg.arg} on"
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        assert not (isinstance(node, ast.ExceptHandler) and (node.type is None or getattr(node.type, "id", "") == "Exception")), "no except Exception"
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_public_functions_say_what_they_take(path):
+    for cell in cells(path, "code"):
+        if not source(cell).startswith("#| exports\n"):
+            continue
+        for node in ast.parse(source(cell)).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                assert ast.get_docstring(node), f"{node.name} has no docstring"
+            if isinstance(node, ast.FunctionDef):
+                for argument in node.args.args:
+                    assert re.search(rf"^    {argument.arg}\b.*  ?# \S", source(cell), flags=re.MULTILINE), f"{node.name}: say what {argument.arg} is"
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_lessons_have_the_anatomy(path):
+    prose = "\n\n".join(source(cell) for cell in cells(path, "markdown"))
+    assert re.match(r"# .+\n\n> .+", prose)
+    if path.parent.name == "en":
+        for part in ("What you will be able to do", "What it takes", "colab.research.google.com", "## Common mistakes", "## Sources"):
+            assert part in prose, part
+    code = cells(path, "code")
+    assert 15 <= len(code) <= 75
+    assert len({cell["id"] for cell in code}) == len(code) and not [cell["id"] for cell in code if re.fullmatch(r"[0-9a-f]{8}", cell["id"])]
+    for cell in code:
+        lines = source(cell).splitlines()
+        imports = [line for line in lines if re.match(r"(from \S+ )?import ", line)]
+        rest = [line for line in lines if line.strip() and line not in imports and not line.startswith(("#|", " "))]
+        assert not imports or not rest, f"{cell['id']}: imports stand alone"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_stored_outputs_are_clean(path):
+    assert path.stat().st_size < 150_000
+    for cell in cells(path, "code"):
+        for output in cell["outputs"]:
+            assert output.get("name") != "stderr" and output["output_type"] != "error", cell["id"]
+            data = output.get("data", {})
+            shown = "".join(output.get("text", [])) + "".join("".join(value) for key, value in data.items() if key.startswith("text"))
+            assert not re.search(r"/(root|work|tmp|home|Users)/|\d+%\|", shown), f"{cell['id']}: {shown[:200]}"
+            if "image/png" in data:
+                assert len(data["image/png"]) < 55_000, f"{cell['id']}: more than 40 kB"
+                assert "#| fig-alt:" in source(cell), f"{cell['id']}: the picture has no alt text"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_stored_outputs_are_there(path):
+    with_output = [cell for cell in cells(path, "code") if cell["outputs"]]
+    assert with_output, "run nbdev-test --save"
+
+
+def test_notebooks_export_to_modules_of_their_own():
+    exports = [match[1] for path in NOTEBOOKS for cell in cells(path, "code") if (match := re.match(r"#\| default_exp (\w+)", source(cell)))]
+    assert sorted(exports) == sorted(set(exports)) == [path.stem for path in MODULES]
+
+
+def test_links_between_notebooks_lead_somewhere():
+    for path in NOTEBOOKS:
+        for link in re.findall(r"\]\((?!https?://|#)([^)\s#]+)", "\n".join(source(cell) for cell in cells(path, "markdown"))):
+            base = ROOT if path.name == "index.ipynb" else path.parent
+            assert (base / link).exists(), f"{name(path)}: {link}"

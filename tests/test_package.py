@@ -1,0 +1,55 @@
+"""The wheel and the sdist, and the wheel at work in an empty environment outside the repository."""
+import json
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+
+CONTENT = {"nerteach/data.py", "nerteach/cli.py", "nerteach/corpus/en.txt", "nerteach/corpus/pt.txt"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built")
+    done = subprocess.run([sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return folder
+
+
+def test_both_hold_package_and_corpus(built):
+    wheel, sdist = next(built.glob("*.whl")), next(built.glob("*.tar.gz"))
+    assert CONTENT <= set(zipfile.ZipFile(wheel).namelist())
+    assert not [entry for entry in zipfile.ZipFile(wheel).namelist() if entry.startswith(("tests", "nbs"))]
+    names = {entry.split("/", 1)[-1] for entry in tarfile.open(sdist).getnames()}
+    assert CONTENT | {"settings.ini", "setup.py", "pyproject.toml", "README.md", "LICENSE"} <= names
+
+
+def test_the_metadata_says_what_settings_say(built):
+    wheel = zipfile.ZipFile(next(built.glob("*.whl")))
+    metadata = wheel.read(next(entry for entry in wheel.namelist() if entry.endswith("METADATA"))).decode()
+    assert "Requires-Python: >=3.10" in metadata and "Provides-Extra: offline" in metadata and "Provides-Extra: dev" in metadata
+    assert "Requires-Dist: transformers>=5.2" in metadata and "License-Expression: Apache-2.0" in metadata
+
+
+def test_the_wheel_works_on_its_own(built, tmp_path):
+    """Only the wheel is installed; a .pth file lends it this environment's third-party packages, not this repository."""
+    venv.create(tmp_path / "venv", with_pip=False)
+    python = tmp_path / "venv" / "bin" / "python"
+    site = Path(subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True).stdout.strip())
+    (site / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    wheel = next(built.glob("*.whl"))
+    subprocess.run([sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", "--force-reinstall", wheel],
+                   check=True, capture_output=True)
+    where = subprocess.run([python, "-c", "import nerteach; print(nerteach.__file__)"], capture_output=True, text=True, cwd=tmp_path).stdout
+    assert str(tmp_path) in where
+    done = subprocess.run([tmp_path / "venv/bin/nerteach", "train", "--epochs", "1", "--limit", "16", "--lang", "pt", "--json", "out.json"],
+                          cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out.json").read_text())["test"]["overall"]["support"] > 100
