@@ -128,7 +128,7 @@ def plot_alignment(
     "Draw words, the tokens they are cut into, and the tokens' labels."
     if ax is None:
         import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(0.5 * len(tokens), 2), layout="constrained")[1]
+        ax = plt.subplots(figsize=(0.5 * len(tokens), 2), dpi=80, layout="constrained")[1]
     for word, text in enumerate(words):
         places = [token for token, index in enumerate(word_ids) if index == word]
         middle = sum(places) / len(places) if places else None

@@ -221,7 +221,7 @@ def plot_history(
     "Draw training loss, validation loss and validation F1 by epoch."
     if ax is None:
         import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(4.6, 2.4), layout="constrained")[1]
+        ax = plt.subplots(figsize=(4.6, 2.4), dpi=80, layout="constrained")[1]
     epochs = [row["epoch"] for row in history]
     for key, style in (("train_loss", "o-"), ("validation_loss", "s-"), ("f1", "^--")):
         ax.plot(epochs, [row[key] for row in history], style, markersize=3, label=key.replace("_", " "))
