@@ -61,7 +61,7 @@ def write_json(path: str | None, content: dict) -> None:
 def limit_train(corpus, limit: int | None, seed: int):
     "Keep `limit` training sentences, drawn with the seed; the other splits stay whole."
     from nerteach.data import InputError
-    if limit is None:
+    if limit is None or "train" not in corpus:
         return corpus
     if limit < 1:
         raise InputError(f"--limit is {limit}: keep at least 1 training sentence")
@@ -145,12 +145,12 @@ def read_texts(args: argparse.Namespace):
 # %% ../nbs/en/10_cli.ipynb #def-predict-command
 def predict_command(args: argparse.Namespace) -> None:
     "Tag texts; one JSON object per text, in their order."
-    from itertools import chain
+    from itertools import chain, islice
     from nerteach.data import InputError
     from nerteach.inference import load_tagger, tag_texts
     check_place(args.output)
     texts = read_texts(args)
-    first = list(next(([text] for text in texts), []))  # complain of missing input before loading a model
+    first = list(islice(texts, 1))  # complain of missing input before loading a model
     with quiet_loading(bars=False):
         tagger = load_tagger(args.model_dir)
     tagged = tag_texts(tagger, chain(first, texts))

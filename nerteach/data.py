@@ -6,8 +6,9 @@
 __all__ = ['WORD_PATTERN', 'MARKED_LINE', 'MARK', 'SPLITS', 'READERS', 'InputError', 'InputNote', 'Span', 'labels_to_spans',
            'spans_to_labels', 'to_iob2', 'split_words', 'char_spans_to_spans', 'parse_marked', 'read_lines',
            'split_columns', 'read_conll', 'convert_sentences', 'pair_sentences', 'read_json_lines', 'read_parquet',
-           'label_names', 'iob2_names', 'check_sentence', 'build_corpus', 'load_folder', 'load_packaged', 'fetch_hub',
-           'check_hub', 'load_corpus', 'named_labels', 'count_entities', 'plot_counts']
+           'label_names', 'iob2_names', 'check_sentence', 'make_dataset', 'build_corpus', 'load_folder',
+           'load_packaged', 'fetch_hub', 'check_hub_split', 'check_hub', 'load_corpus', 'named_labels',
+           'count_entities', 'plot_counts']
 
 # %% ../nbs/en/01_data.ipynb #export-imports
 import json
@@ -93,7 +94,8 @@ def to_iob2(
 # %% ../nbs/en/01_data.ipynb #word-pattern
 WORD_PATTERN = regex.compile(
     r"""['’]s\b                               # the English possessive
-    | \p{Lu}\p{M}*\.(?:\p{Lu}\p{M}*\.)*(?!\w)  # initials: R. or R.H.
+    | (?:\p{Lu}\p{M}*\.){2,}                   # initials: R.H.
+    | \p{Lu}\p{M}*\.(?=\s\p{Lu})               # and R. before a name, but not the end of "Malcolm X."
     | \d+(?:[.,:]\d+)*\w*                     # numbers: 1,200 and 3.5 and 2nd
     | [\w\p{M}]+(?:[-.·&](?=\w)[\w\p{M}]+|['’](?!s\b)(?=\w)[\w\p{M}]+)*  # words, with hyphens and apostrophes inside
     | (?!\s)\X                                # anything else that is not a space, one character at a time
@@ -169,15 +171,14 @@ def read_lines(path: Path) -> list[str]:
 # %% ../nbs/en/01_data.ipynb #def-split-columns
 def split_columns(line: str, where: str) -> tuple[str, str]:
     "Word and label of one CoNLL line: the first and the last column."
-    columns = line.rstrip(" \t").split("\t") if "\t" in line else line.split(" ")
-    columns = [column for column in columns if column != ""] if "\t" not in line else columns
-    if len(columns) < 2 or not columns[0]:
+    columns = regex.split("\t" if "\t" in line else " +", line.strip(" \t"))
+    if len(columns) < 2 or not columns[0].strip(" "):
         raise InputError(f"{where}: {line!r} has no word or no label: write a word, a tab or space, and its label")
     try:
         labels_to_spans([columns[-1]])
     except InputError:
         raise InputError(f"{where}: {columns[-1]!r} is not a label: write O, B-TYPE or I-TYPE in the last column") from None
-    return columns[0], columns[-1]
+    return columns[0].strip(" "), columns[-1]
 
 # %% ../nbs/en/01_data.ipynb #def-read-conll
 def read_conll(
@@ -207,16 +208,15 @@ def read_conll(
 
 # %% ../nbs/en/01_data.ipynb #def-convert-sentences
 def convert_sentences(sentences: list[dict], path: str | Path) -> list[dict]:
-    "Rewrite the labels of all sentences as IOB2; one warning says how many entities changed and where the first is."
+    "Rewrite the labels of all sentences as IOB2; one note says how many entities changed and where the first is."
     changed = []
-    for sentence in sentences:
+    for row, sentence in enumerate(sentences, start=1):
         converted = to_iob2(sentence["ner_tags"])
-        differ = [i for i, (old, new) in enumerate(zip(sentence["ner_tags"], converted)) if old != new]
-        changed += [sentence["line"] + i for i in differ]
+        changed += [sentence.get("line", row)] * sum(old != new for old, new in zip(sentence["ner_tags"], converted))
         sentence["ner_tags"] = converted
     if changed:
-        warnings.warn(f"{path}: {len(changed)} entities begin with I- (first at line {changed[0]}): read as IOB1, converted to IOB2",
-                      InputNote, stacklevel=3)
+        warnings.warn(f"{path}: {len(changed)} entities begin with I- (first in the sentence at line {changed[0]}): "
+                      "read as IOB1, converted to IOB2", InputNote, stacklevel=3)
     return sentences
 
 # %% ../nbs/en/01_data.ipynb #def-pair-sentences
@@ -310,26 +310,36 @@ def check_sentence(sentence: dict, where: str) -> None:
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 
+# %% ../nbs/en/01_data.ipynb #def-make-dataset
+def make_dataset(rows: list[dict], names: list[str]) -> Dataset:
+    "Sentences as a `Dataset`, with the columns that the first of them has."
+    extra = {key: Value("string") if isinstance(value, str) else List(Value("string"))
+             for key, value in rows[0].items() if key not in ("tokens", "ner_tags", "line", "split")}
+    features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=names)), **extra})
+    return Dataset.from_list([{key: row.get(key) for key in features} for row in rows], features=features)
+
 # %% ../nbs/en/01_data.ipynb #def-build-corpus
 def build_corpus(
     sentences: dict[str, list[dict]],       # Sentences of each split: tokens (words), ner_tags (labels)
     entity_types: list[str] | None = None,  # Entity types in the order of their ids; `None` sorts those found
+    files: dict[str, Path] | None = None,   # For errors: the file of each split, if its sentences have a `line`
 ) -> DatasetDict:                           # Splits with `tokens`, `ner_tags` (ClassLabel ids) and what else the sentences hold
-    """Put checked sentences into a `DatasetDict` with named labels.
+    """Check sentences and put them into a `DatasetDict` with named labels.
 
-    Raises `InputError`, with split and row, if a sentence is broken or a label is outside `entity_types`.
+    Raises `InputError`, with file or split and row, if a sentence is broken or a label is outside `entity_types`.
     """
+    for split, rows in sentences.items():
+        where = files[split] if files else f"the {split} split"
+        if not rows:
+            raise InputError(f"{where} is empty: a split needs at least one sentence")
+        for row, sentence in enumerate(rows, start=1):
+            check_sentence(sentence, f"{where} line {sentence.get('line', row)}")
+        convert_sentences(rows, where)
     found = {label[2:] for rows in sentences.values() for row in rows for label in row["ner_tags"] if label != "O"}
     names = iob2_names(sorted(found) if entity_types is None else entity_types)
     if strange := found - {name[2:] for name in names}:
         raise InputError(f"label type {sorted(strange)[0]!r} is outside the set {entity_types}: add it or relabel")
-    splits = {}
-    for split, rows in sentences.items():
-        extra = {key: Value("string") if isinstance(value, str) else List(Value("string"))
-                 for key, value in rows[0].items() if key not in ("tokens", "ner_tags", "line", "split")}
-        features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=names)), **extra})
-        splits[split] = Dataset.from_list([{key: row[key] for key in features} for row in rows], features=features)
-    return DatasetDict(splits)
+    return DatasetDict({split: make_dataset(rows, names) for split, rows in sentences.items()})
 
 # %% ../nbs/en/01_data.ipynb #folder-names
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation",
@@ -357,12 +367,7 @@ def load_folder(
     if not files:
         raise InputError(f"{folder} holds no train, validation or test file ({', '.join(READERS)}): name them so")
     sentences = {split: READERS[path.suffix.lower()](path) for split, path in files.items()}
-    for split, rows in sentences.items():
-        if not rows:
-            raise InputError(f"{files[split]} is empty: a split needs at least one sentence")
-        for row in rows:
-            check_sentence(row, f"{files[split]} line {row['line']}")
-    return build_corpus(sentences)
+    return build_corpus(sentences, files=files)
 
 # %% ../nbs/en/01_data.ipynb #def-load-packaged
 def load_packaged(lang: str) -> DatasetDict:
@@ -397,22 +402,42 @@ def fetch_hub(name: str, lang: str | None) -> DatasetDict:
                          "choose another language or a copy in Parquet") from error
     return corpus
 
+# %% ../nbs/en/01_data.ipynb #def-check-hub-split
+def check_hub_split(dataset: Dataset, where: str) -> Dataset:
+    "Check every sentence of a Hub corpus, and give its labels in IOB2."
+    names, loose = label_names(dataset), {}
+    for row, sentence in enumerate(dataset.select_columns(["tokens", "ner_tags"])):
+        words, label_ids = sentence["tokens"], sentence["ner_tags"]
+        if len(words) != len(label_ids):
+            raise InputError(f"{where} row {row} has {len(words)} words but {len(label_ids)} labels: give each word one label")
+        if any(i is None or i < 0 for i in label_ids):
+            raise InputError(f"{where} row {row} has a word without a label: this split is not labelled, use another corpus")
+        labels = [names[i] for i in label_ids]
+        if (converted := to_iob2(labels)) != labels:
+            loose[row] = [names.index(label) for label in converted]
+    if not loose:
+        return dataset
+    warnings.warn(f"{where}: {len(loose)} sentences have entities that begin with I- (first in row {min(loose)}): read as IOB1, "
+                  "converted to IOB2", InputNote, stacklevel=3)
+    return dataset.map(lambda sentence, row: {"ner_tags": loose.get(row, sentence["ner_tags"])}, with_indices=True)
+
 # %% ../nbs/en/01_data.ipynb #def-check-hub
 def check_hub(corpus: DatasetDict, name: str) -> DatasetDict:
-    "Raise `InputError` unless every split of a Hub corpus has words and as many named labels."
+    "Raise `InputError` unless every split of a Hub corpus has words and as many labels, by names in IOB2."
     for split, dataset in corpus.items():
         if missing := {"tokens", "ner_tags"} - set(dataset.column_names):
             raise InputError(f"{name} has no column {sorted(missing)[0]!r}, only {dataset.column_names}: choose a word-labelled corpus")
         if not hasattr(getattr(dataset.features["ner_tags"], "feature", None), "names"):
             raise InputError(f"{name} does not name its labels: save it with label names as JSON Lines and load the folder")
+        try:
+            iob2 = set(iob2_names({span.entity_type for span in labels_to_spans(label_names(dataset))}))
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+        if missing := iob2 - set(label_names(dataset)):
+            raise InputError(f"{name} has no label {sorted(missing)[0]!r}: save it as JSON Lines and load the folder")
         if not len(dataset):
             raise InputError(f"the {split} split of {name} is empty: choose another corpus")
-        pairs = dataset.select_columns(["tokens", "ner_tags"])
-        for row, sentence in enumerate(pairs):
-            if len(sentence["tokens"]) != len(sentence["ner_tags"]):
-                raise InputError(f"{name} {split} row {row} has {len(sentence['tokens'])} words but "
-                                 f"{len(sentence['ner_tags'])} labels: give each word one label")
-    return corpus
+    return DatasetDict({split: check_hub_split(dataset, f"{name} {split}") for split, dataset in corpus.items()})
 
 # %% ../nbs/en/01_data.ipynb #def-load-corpus
 def load_corpus(

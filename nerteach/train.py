@@ -69,6 +69,13 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise InputError(f"{name} is {value}: give a number above 0")
+        if not 0 <= self.warmup < 1:
+            raise InputError(f"warmup is {self.warmup}: give a share of the steps, from 0 to below 1")
+        if not (0 <= self.weight_decay < math.inf and 0 <= self.seed < 2**32):
+            raise InputError(f"weight_decay is {self.weight_decay} and seed is {self.seed}: give neither below 0")
+
+# %% ../nbs/en/04_train.ipynb #min-steps
+MIN_STEPS = 300  # Below about so many steps MiniLM is still improving fast on 168 sentences
 
 # %% ../nbs/en/04_train.ipynb #def-choose-settings
 def choose_settings(
@@ -82,9 +89,6 @@ def choose_settings(
     return replace(config, batch_size=batch_size,
                    epochs=config.epochs or min(20, max(2, math.ceil(MIN_STEPS / steps_per_epoch))),
                    learning_rate=config.learning_rate or 2e-4 * (384 / hidden_size) ** 2)
-
-# %% ../nbs/en/04_train.ipynb #min-steps
-MIN_STEPS = 300  # Below about so many steps MiniLM is still improving fast on 168 sentences
 
 # %% ../nbs/en/04_train.ipynb #def-word-trainer
 class WordTrainer(Trainer):

@@ -3,7 +3,7 @@ import json
 import warnings
 
 import pytest
-from datasets import ClassLabel, Dataset, Features, List, Value
+from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,7 +50,7 @@ def test_words_hold_every_character_but_white_space(text):
 
 
 @pytest.mark.parametrize("text, words", [
-    ("Brazil's", ["Brazil", "'s"]), ("D'Ávila", ["D'Ávila"]), ("pão-de-ló", ["pão-de-ló"]), ("R.H. Reis", ["R.H.", "Reis"]),
+    ("Brazil's", ["Brazil", "'s"]), ("D'Ávila", ["D'Ávila"]), ("pão-de-ló", ["pão-de-ló"]), ("R.H. Reis", ["R.H.", "Reis"]), ("J. R. Reis", ["J.", "R.", "Reis"]), ("S.Paulo", ["S.Paulo"]), ("Malcolm X.", ["Malcolm", "X", "."]),
     ("1.200,50", ["1.200,50"]), ("fim.", ["fim", "."]), ("(STF)", ["(", "STF", ")"]), ("l'Hôpital’s", ["l'Hôpital", "’s"]),
     ("e\u0301", ["e\u0301"]), ("AT&T", ["AT&T"]), ("2nd", ["2nd"]), ("José's", ["José", "'s"]), ("a\u00a0b", ["a", "b"]),
 ])
@@ -92,7 +92,7 @@ def test_conll_keeps_words_with_odd_spaces(tmp_path):
 
 def test_iob1_is_converted_and_said(tmp_path):
     path = write(tmp_path, "a.conll", "Ana I-PER\nRui B-PER\n\nx O\nRio I-LOC\n")
-    with pytest.warns(InputNote, match="2 entities begin with I- .*line 1.*converted to IOB2"):
+    with pytest.warns(InputNote, match="2 entities begin with I- .*at line 1.*converted to IOB2"):
         assert [s["ner_tags"] for s in read_conll(path)] == [["B-PER", "B-PER"], ["O", "B-LOC"]]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -137,7 +137,7 @@ def test_parquet_with_names_instead_of_ids(tmp_path):
     ("train.jsonl", '{"tokens": ["a"], "ner_tags": [0]}', "label names such as B-PER"),
     ("train.jsonl", '{"tokens": "a", "ner_tags": ["O"]}', "list of words"), ("train.jsonl", '{"tokens": [null], "ner_tags": ["O"]}', "list of words"),
     ("train.jsonl", '{"tokens": [], "ner_tags": []}', "has no words"), ("train.jsonl", '{"tokens": ["a"], "ner_tags": ["X"]}', "label 0 is 'X'"),
-    ("train.jsonl", "", "is empty"), ("train.parquet", "nonsense", "cannot be read as Parquet"), ("readme.md", "x", "holds no train"),
+    ("train.jsonl", "", "is empty"), ("train.jsonl", '{"tokens": ["a"], "ner_tags": "O"}', "label names such as B-PER"), ("train.parquet", "nonsense", "cannot be read as Parquet"), ("readme.md", "x", "holds no train"),
 ])
 def test_broken_folders_name_file_and_row(tmp_path, name, text, said):
     write(tmp_path, name, text)
@@ -165,6 +165,7 @@ def test_label_outside_the_set():
 
 @pytest.mark.parametrize("row, said", [
     ({"tokens": ["a", "b"], "ner_tags": [0]}, "train row 0 has 2 words but 1 labels"),
+    ({"tokens": ["a"], "ner_tags": [-1]}, "train row 0 has a word without a label"),
     ({"words": ["a"], "ner_tags": [0]}, "no column 'tokens'"),
 ])
 def test_hub_corpora_are_checked(row, said):
@@ -178,6 +179,29 @@ def test_hub_corpus_without_label_names():
     dataset = Dataset.from_list([{"tokens": ["a"], "ner_tags": [0]}])
     with pytest.raises(InputError, match="does not name its labels"):
         check_hub({"train": dataset}, "some/corpus")
+
+
+def hub_corpus(names, label_ids):
+    features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=names))})
+    return DatasetDict({"train": Dataset.from_list([{"tokens": ["a"] * len(label_ids), "ner_tags": label_ids}], features=features)})
+
+
+def test_hub_corpus_in_iob1_is_converted_and_said():
+    with pytest.warns(InputNote, match="some/corpus train: 1 sentences .*row 0.*converted to IOB2"):
+        corpus = check_hub(hub_corpus(["O", "B-PER", "I-PER"], [2, 2, 0, 2]), "some/corpus")
+    assert named_labels(corpus["train"]) == [["B-PER", "I-PER", "O", "B-PER"]]
+
+
+@pytest.mark.parametrize("names, said", [(["O", "PER"], "label 1 is 'PER'"), (["O", "I-PER"], "no label 'B-PER'")])
+def test_hub_labels_that_are_not_iob2(names, said):
+    with pytest.raises(InputError, match=said):
+        check_hub(hub_corpus(names, [0, 1]), "some/corpus")
+
+
+def test_rows_in_iob1_are_converted_in_every_format(tmp_path):
+    write(tmp_path, "train.jsonl", json.dumps({"tokens": ["x", "Rio"], "ner_tags": ["O", "I-LOC"]}))
+    with pytest.warns(InputNote, match="train.jsonl: 1 entities begin with I- .*line 1"):
+        assert named_labels(load_folder(tmp_path)["train"]) == [["O", "B-LOC"]]
 
 
 def test_no_such_corpus(monkeypatch):
