@@ -12,12 +12,15 @@ ROOT = Path(__file__).resolve().parent.parent
 def wikiann():
     """A function that loads WikiANN in a language, or skips where no Hub and no cache has it."""
     from nerteach.data import InputError, load_corpus
+    missing = {}  # a Hub out of reach is asked once, not in every test
 
     def load(lang):
-        try:
-            return load_corpus("wikiann", lang)
-        except InputError as error:
-            pytest.skip(f"WikiANN-{lang} is neither in the cache nor on a Hub within reach: {error}")
+        if lang not in missing:
+            try:
+                return load_corpus("wikiann", lang)
+            except InputError as error:
+                missing[lang] = error
+        pytest.skip(f"WikiANN-{lang} is neither in the cache nor on a Hub within reach: {missing[lang]}")
 
     return load
 
