@@ -3,7 +3,7 @@ import re
 from configparser import ConfigParser
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 here = Path(__file__).parent
 ini = ConfigParser(delimiters=["="])
@@ -14,7 +14,7 @@ version = re.search(r'__version__ = "(.+)"', (here / "nerteach" / "__init__.py")
 setup(
     version=version,
     description=cfg["description"],
-    license=cfg["license"],
+    license_expression=cfg["license"],
     author=cfg["author"],
     author_email=cfg["author_email"],
     keywords=cfg["keywords"].split(),
@@ -22,8 +22,8 @@ setup(
     python_requires=">=" + cfg["min_python"],
     long_description=(here / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    packages=find_packages(include=["nerteach", "nerteach.*"]),
-    package_data={"nerteach": ["corpus/*"]},
+    packages=find_namespace_packages(include=["nerteach", "nerteach.*"]),
+    package_data={"nerteach.corpus": ["*"]},
     install_requires=cfg["requirements"].split(),
     extras_require={"offline": cfg["offline_requirements"].split(),
                     "dev": (cfg["offline_requirements"] + " " + cfg["dev_requirements"]).split()},
