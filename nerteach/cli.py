@@ -10,6 +10,7 @@ __all__ = ['EXAMPLES', 'COMMANDS', 'notes_on_one_line', 'write_text', 'check_pla
 # %% ../nbs/en/10_cli.ipynb #export-imports
 import argparse
 import json
+import os
 import sys
 import warnings
 from contextlib import contextmanager
@@ -246,7 +247,7 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
 # %% ../nbs/en/10_cli.ipynb #def-main
 def main(
     argv: list[str] | None = None,  # Arguments without the program's name; `None` takes the terminal's
-) -> int:                           # Exit status: 0, or 2 for input that cannot be used
+) -> int:                           # Exit status: 0, 1 if nobody reads on, 2 for input that cannot be used
     "Run the command line."
     argv = sys.argv[1:] if argv is None else argv
     command = next((word for word in argv if not word.startswith("-")), None)
@@ -258,4 +259,7 @@ def main(
     except InputError as error:
         print(f"nerteach: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0

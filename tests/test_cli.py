@@ -2,6 +2,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,13 @@ def test_predict_from_arguments_file_and_standard_input(trained, run):
     for text, entity in entities:
         assert set(entity) == {"entity_type", "text", "char_start", "char_end", "score"}
         assert text[entity["char_start"]:entity["char_end"]] == entity["text"] and 0 < entity["score"] <= 1
+
+
+def test_a_reader_that_stops_early_is_no_error(trained):
+    program = Path(sys.executable).parent / "nerteach"
+    (trained[0] / "many.txt").write_text("Ana mora em Recife.\n" * 3000, encoding="utf-8")
+    done = subprocess.run(f"'{program}' predict model --input many.txt | head -n 1", shell=True, cwd=trained[0], capture_output=True, text=True)
+    assert json.loads(done.stdout)["text"] == "Ana mora em Recife." and "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
 
 
 def test_training_on_a_folder_with_other_labels(run, tmp_path, trained):
