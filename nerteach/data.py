@@ -273,9 +273,10 @@ def read_parquet(
         raise InputError(f"{path} cannot be read as Parquet ({error}): write it with Dataset.to_parquet") from error
     if missing := {"tokens", "ner_tags"} - set(table.column_names):
         raise InputError(f"{path} has no column {sorted(missing)[0]!r}, only {table.column_names}: rename one")
-    names = getattr(getattr(table.features["ner_tags"], "feature", None), "names", None)
+    names = getattr(getattr(table.features["ner_tags"], "feature", None), "names", [])
+    known = dict(enumerate(names))  # an id outside it, such as -1 for "not labelled", stays a number and is refused later
     rows = zip(table["tokens"], table["ner_tags"])
-    return [{"tokens": words, "ner_tags": [names[i] for i in ids] if names else ids, "line": number}
+    return [{"tokens": words, "ner_tags": ids and [known.get(i, i) for i in ids], "line": number}
             for number, (words, ids) in enumerate(rows, start=1)]
 
 # %% ../nbs/en/01_data.ipynb #def-label-names

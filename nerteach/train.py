@@ -11,11 +11,11 @@ __all__ = ['MIN_STEPS', 'build_model', 'setting', 'TrainConfig', 'choose_setting
 import json
 import math
 import os
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -98,10 +98,10 @@ class WordTrainer(Trainer):
         return torch.utils.data.SequentialSampler(eval_dataset)
 
 # %% ../nbs/en/04_train.ipynb #def-training-arguments
-def training_arguments(config: TrainConfig, folder: Path) -> TrainingArguments:
+def training_arguments(config: TrainConfig, checkpoints: str) -> TrainingArguments:
     "Hugging Face's settings for these of ours; `TQDM_DISABLE=1` in the environment hides the bars, as everywhere."
     return TrainingArguments(
-        output_dir=str(folder), num_train_epochs=config.epochs, learning_rate=config.learning_rate,
+        output_dir=checkpoints, num_train_epochs=config.epochs, learning_rate=config.learning_rate,
         per_device_train_batch_size=config.batch_size, per_device_eval_batch_size=64,
         warmup_steps=config.warmup, weight_decay=config.weight_decay, seed=config.seed,
         train_sampling_strategy="group_by_length", dataloader_pin_memory=torch.cuda.is_available(),
@@ -197,25 +197,25 @@ def fine_tune(
     config = choose_settings(config, len(corpus["train"]), network.config.hidden_size)
     encoded, lost = prepare(corpus, tokenizer, config, length_limit(tokenizer, network, config.max_length))
     gold = named_labels(encoded["validation"])
-    trainer = WordTrainer(
-        network, training_arguments(config, folder / "checkpoints"), DataCollatorForTokenClassification(tokenizer),
-        encoded["train"], encoded["validation"], preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(-1),
-        compute_metrics=lambda prediction: score(y_true=gold, y_pred=restore_words(prediction, encoded["validation"]))["overall"])
-    trainer.remove_callback(PrinterCallback)  # it prints raw logs when the bars are off
-    started = time.perf_counter()
-    trainer.train()
-    seconds = time.perf_counter() - started
+    with TemporaryDirectory(prefix="checkpoints-", dir=folder) as checkpoints:
+        trainer = WordTrainer(
+            network, training_arguments(config, checkpoints), DataCollatorForTokenClassification(tokenizer),
+            encoded["train"], encoded["validation"], preprocess_logits_for_metrics=lambda logits, labels: logits.argmax(-1),
+            compute_metrics=lambda prediction: score(y_true=gold, y_pred=restore_words(prediction, encoded["validation"]))["overall"])
+        trainer.remove_callback(PrinterCallback)  # it prints raw logs when the bars are off
+        started = time.perf_counter()
+        trainer.train()
+        seconds = time.perf_counter() - started
     metrics = {split: score_split(trainer, encoded[split], score) for split in ("validation", "test") if split in encoded}
     save_model(network, tokenizer, config, folder)
     return FineTuned(folder, metrics, epoch_history(trainer.state.log_history), config, lost, seconds)
 
 # %% ../nbs/en/04_train.ipynb #def-save-model
 def save_model(network, tokenizer, config: TrainConfig, folder: Path) -> None:
-    "Save model (safetensors), tokenizer and settings, and remove the epochs' checkpoints."
+    "Save model (safetensors), tokenizer and settings."
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "train_config.json").write_text(json.dumps(asdict(config), indent=2) + "\n", encoding="utf-8")
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 # %% ../nbs/en/04_train.ipynb #def-plot-history
 def plot_history(

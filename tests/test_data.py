@@ -152,6 +152,14 @@ def test_two_files_for_one_split(tmp_path):
         load_folder(tmp_path)
 
 
+@pytest.mark.parametrize("ids", [[-1], [None], None])
+def test_parquet_with_words_that_are_not_labelled(tmp_path, ids):
+    features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=["O", "B-PER"]))})
+    Dataset.from_list([{"tokens": ["Rui"], "ner_tags": ids}], features=features).to_parquet(tmp_path / "train.parquet")
+    with pytest.raises(InputError, match="train.parquet line 1: ner_tags must be label names"):
+        load_folder(tmp_path)
+
+
 def test_parquet_without_the_columns(tmp_path):
     Dataset.from_list([{"words": ["Rui"], "ner_tags": ["B-PER"]}]).to_parquet(tmp_path / "train.parquet")
     with pytest.raises(InputError, match="no column 'tokens'"):

@@ -116,7 +116,8 @@ def test_every_call_begins_afresh(corpus, tiny, tmp_path):
 def test_what_lies_in_the_folder(corpus, tiny, tmp_path):
     result = fine_tune(corpus, tiny, TrainConfig(epochs=1), folder=tmp_path / "model")
     names = {path.name for path in result.folder.iterdir()}
-    assert {"model.safetensors", "config.json", "tokenizer.json", "train_config.json"} <= names and "checkpoints" not in names
+    assert {"model.safetensors", "config.json", "tokenizer.json", "train_config.json"} <= names
+    assert not [name for name in names if name.startswith("checkpoint")]
     assert json.loads((result.folder / "train_config.json").read_text())["epochs"] == 1
     assert json.loads((result.folder / "config.json").read_text())["label2id"]["B-ORG"] == 3
     assert set(result.metrics) == {"validation", "test"} and 0 <= result.metrics["test"]["overall"]["f1"] <= 1
@@ -124,6 +125,13 @@ def test_what_lies_in_the_folder(corpus, tiny, tmp_path):
 
 def count_gold(dataset):
     return sum(label.startswith("B-") for labels in named_labels(dataset) for label in labels)
+
+
+def test_nothing_else_in_the_folder_is_touched(corpus, tiny, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "mine.txt").write_text("keep me")
+    fine_tune(corpus, tiny, TrainConfig(epochs=1), folder=tmp_path)
+    assert (tmp_path / "checkpoints" / "mine.txt").read_text() == "keep me"
 
 
 def test_the_best_epoch_is_kept(corpus, tiny, tmp_path):
