@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets import Dataset, DatasetDict
+from datasets import Dataset
 
-from .data import InputError, label_names
+from .data import InputError, first_line, label_names
 
 # %% ../nbs/en/02_align.ipynb #def-find-encoder
 def find_encoder(
@@ -61,7 +61,7 @@ def load_tokenizer(
         spaced = {"add_prefix_space": True} if model_type in SPACED else {}
         tokenizer = AutoTokenizer.from_pretrained(source, **spaced)
     except (OSError, ValueError) as error:
-        raise InputError(f"no model {str(model)!r} ({str(error).splitlines()[0][:120]}): name a model of the Hub, a folder, or "
+        raise InputError(f"no model {str(model)!r} ({first_line(error)}): name a model of the Hub, a folder, or "
                          "'minilm', which needs no connection") from error
     check_tokenizer(tokenizer)
     return tokenizer

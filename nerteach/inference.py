@@ -19,7 +19,7 @@ from datasets import DatasetDict
 from transformers import AutoModelForTokenClassification
 
 from .align import LostWords, encode_words, find_lost_words, first_tokens, length_limit, load_tokenizer
-from .data import InputError, labels_to_spans, named_labels, split_words
+from .data import InputError, first_line, labels_to_spans, named_labels, split_words
 
 # %% ../nbs/en/06_inference.ipynb #def-tagger
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def load_tagger(
     try:
         model = AutoModelForTokenClassification.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
     except (OSError, ValueError) as error:
-        raise InputError(f"no trained model in {str(folder)!r} ({str(error).splitlines()[0][:120]}): "
+        raise InputError(f"no trained model in {str(folder)!r} ({first_line(error)}): "
                          "make one with nerteach train") from error
     names = [model.config.id2label[i] for i in range(model.config.num_labels)]
     try:
@@ -93,12 +93,13 @@ def evaluate_tagger(
     if split not in corpus:
         raise InputError(f"the corpus has no {split} split, only {', '.join(corpus)}: choose one of them")
     dataset = corpus[split]
-    if strange := {label for labels in named_labels(dataset) for label in labels} - set(tagger.names):
+    y_true = named_labels(dataset)
+    if strange := {label for labels in y_true for label in labels} - set(tagger.names):
         raise InputError(f"the corpus has the label {sorted(strange)[0]!r}, but this model knows only {', '.join(tagger.names)}: "
                          "choose a corpus with these entity types, or train on this one")
     y_pred = [[label for label, _ in answer] for answer in label_words(tagger, dataset["tokens"])]
     lost = find_lost_words(dataset, encode_words(dataset, tagger.tokenizer, max_length=tagger.max_length), tagger.tokenizer)
-    return score(y_true=named_labels(dataset), y_pred=y_pred), lost
+    return score(y_true=y_true, y_pred=y_pred), lost
 
 # %% ../nbs/en/06_inference.ipynb #def-cut-windows
 def cut_windows(

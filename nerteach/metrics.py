@@ -13,7 +13,7 @@ from collections.abc import Callable
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
-from .data import InputError, labels_to_spans, to_iob2
+from .data import InputError, labels_to_spans, plot_groups, to_iob2
 
 # %% ../nbs/en/03_metrics.ipynb #def-check-pairs
 def check_pairs(y_true: list[list[str]], y_pred: list[list[str]]) -> None:
@@ -83,20 +83,9 @@ def plot_scores(
     ax=None,                                         # matplotlib Axes to draw on; `None` makes one
 ):                                                   # The Axes
     "Draw one number of several scorings side by side, by entity type."
-    if ax is None:
-        import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(5, 2.6), layout="constrained")[1]
     types = sorted({name for scoring in scores.values() for name in scoring} - {"overall", "macro"})
-    width = 0.8 / len(scores)
-    for place, (name, scoring) in enumerate(scores.items()):
-        heights = [scoring.get(kind, {}).get(value, 0) for kind in types]
-        bars = ax.bar([i + place * width for i in range(len(types))], heights, width, label=name)
-        ax.bar_label(bars, fmt="%d" if value == "support" else "%.2f", fontsize=8)
-    ax.set_xticks([i + 0.4 - width / 2 for i in range(len(types))], types)
-    ax.set(ylabel=value)
-    ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
+    heights = {name: {kind: row[value] for kind, row in scoring.items()} for name, scoring in scores.items()}
+    return plot_groups(heights, types, value, "%d" if value == "support" else "%.2f", ax)
 
 # %% ../nbs/en/03_metrics.ipynb #def-keep-label-ids
 def keep_label_ids(

@@ -26,7 +26,7 @@ from transformers import (AutoModelForTokenClassification, DataCollatorForTokenC
 
 from .align import (LostWords, encode_words, find_encoder, find_lost_words, length_limit, load_tokenizer,
                             restore_words)
-from .data import InputError, label_names, named_labels
+from .data import InputError, first_line, label_names, named_labels
 
 # %% ../nbs/en/04_train.ipynb #def-build-model
 def build_model(
@@ -43,7 +43,7 @@ def build_model(
             find_encoder(model), id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)},
             ignore_mismatched_sizes=True, dtype=torch.float32)
     except (OSError, ValueError) as error:
-        raise InputError(f"no encoder {str(model)!r} ({str(error).splitlines()[0][:120]}): name a model of the Hub, a folder, "
+        raise InputError(f"no encoder {str(model)!r} ({first_line(error)}): name a model of the Hub, a folder, "
                          "or 'minilm'") from error
 
 # %% ../nbs/en/04_train.ipynb #def-setting
