@@ -74,7 +74,7 @@ def score_pieces(
 
     Kept to compare with published numbers that were counted so; a name of three tokens counts as three.
     """
-    return score_entities(y_true, y_pred)
+    return score_entities(y_true=y_true, y_pred=y_pred)
 
 # %% ../nbs/en/03_metrics.ipynb #def-plot-scores
 def plot_scores(
