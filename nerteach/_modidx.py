@@ -77,6 +77,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'nerteach.inference.tag_chunk': ('en/inference.html#tag_chunk', 'nerteach/inference.py'),
                                     'nerteach.inference.tag_texts': ('en/inference.html#tag_texts', 'nerteach/inference.py')},
             'nerteach.metrics': { 'nerteach.metrics.check_pairs': ('en/metrics.html#check_pairs', 'nerteach/metrics.py'),
+                                  'nerteach.metrics.count_matches': ('en/metrics.html#count_matches', 'nerteach/metrics.py'),
+                                  'nerteach.metrics.f1_interval': ('en/metrics.html#f1_interval', 'nerteach/metrics.py'),
                                   'nerteach.metrics.keep_label_ids': ('en/metrics.html#keep_label_ids', 'nerteach/metrics.py'),
                                   'nerteach.metrics.make_compute_metrics': ('en/metrics.html#make_compute_metrics', 'nerteach/metrics.py'),
                                   'nerteach.metrics.plot_scores': ('en/metrics.html#plot_scores', 'nerteach/metrics.py'),

@@ -3,6 +3,7 @@ from collections import Counter
 from importlib import resources
 
 import pytest
+import regex
 
 from nerteach.data import InputError, labels_to_spans, parse_marked
 
@@ -48,11 +49,31 @@ def skeleton(row):
 
 
 def test_lines_are_numbered_and_tagged_from_the_list(rows):
-    assert [row["id"] for row in rows] == [f"{n:04d}" for n in range(1, len(rows) + 1)]
-    assert len(rows) >= 200
+    assert [row["id"] for row in rows] == [f"{n:04d}" for n in range(1, 1001)]
     for row in rows:
         assert set(row["hard"]) <= HARD and row["genre"] in GENRES, row["id"]
         assert len(row["hard"]) == len(set(row["hard"])), row["id"]
+
+
+def test_breadth(rows):
+    genres, kinds = Counter(row["genre"] for row in rows), Counter(kind for row in rows for kind in types(row))
+    assert set(genres) == GENRES and min(genres.values()) >= 80, genres
+    assert set(kinds) == {"PER", "ORG", "LOC"} and min(kinds.values()) >= 900, kinds
+    assert sum(not types(row) for row in rows) >= 150
+    lengths = [len(row["tokens"]) for row in rows]
+    assert (min(lengths), max(lengths)) == (3, 45)
+
+
+def test_what_is_hard_is_in_every_split(rows):
+    language = HARD if any("contraction" in row["hard"] for row in rows) else HARD - {"contraction"}
+    for split in ("train", "validation", "test"):
+        found = {tag for row in rows if row["split"] == split for tag in row["hard"]}
+        assert found == language, (split, language - found)
+
+
+def test_size_fits_a_package():
+    folder = resources.files("nerteach") / "corpus"
+    assert sum(len(file.read_bytes()) for file in folder.iterdir() if file.is_file()) < 400_000
 
 
 def test_the_languages_say_the_same():
@@ -76,14 +97,27 @@ def test_the_test_split_is_new(rows):
     assert max(whole.values()) == 1, "two sentences have the same mentions"
 
 
-def test_every_split_has_every_type_and_sentences_without(rows):
-    for split, share in (("train", 0.7), ("validation", 0.15), ("test", 0.15)):
+def test_splits_are_of_their_size_and_hold_every_type(rows):
+    for split, size in (("train", 700), ("validation", 150), ("test", 150)):
         part = [row for row in rows if row["split"] == split]
-        assert abs(len(part) / len(rows) - share) < 0.01
+        assert len(part) == size
         assert {t for row in part for t in types(row)} == {"PER", "ORG", "LOC"}
-    assert sum(not types(row) for row in rows) / len(rows) >= 0.15
+        assert {row["genre"] for row in part} == GENRES
 
 
-def test_lengths_are_those_of_real_sentences(rows):
-    lengths = [len(row["tokens"]) for row in rows]
-    assert min(lengths) <= 6 and 30 <= max(lengths) <= 60
+CONTRACTIONS = set("da do das dos na no nas nos num numa pela pelo pelas pelos à às ao aos pra pro pras pros".split())
+
+
+@pytest.mark.parametrize("lang", ["en", "pt"])
+def test_tags_that_a_rule_can_check(lang):
+    wrong = []
+    for row in read(lang):
+        spans, words = labels_to_spans(row["ner_tags"]), row["tokens"]
+        names = " | ".join(" ".join(words[span.start:span.end]) for span in spans)
+        before = {words[span.start - 1].lower() for span in spans if span.start}
+        expected = {"contraction": lang == "pt" and bool(before & CONTRACTIONS), "hyphen": bool(regex.search(r"\w[-–]\w", names)),
+                    "apostrophe": bool(regex.search(r"['’]", names)), "allcaps": row["text"].isupper()}
+        wrong += [f"{row['id']} {tag}" for tag, there in expected.items() if there != (tag in row["hard"])]
+        if "lowercase" in row["hard"] and names != names.lower():
+            wrong.append(f"{row['id']} lowercase")
+    assert not wrong

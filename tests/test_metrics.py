@@ -2,14 +2,16 @@
 import random
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import bootstrap
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.scheme import IOB2
 
 from nerteach.data import InputError, to_iob2
-from nerteach.metrics import keep_label_ids, make_compute_metrics, score_entities, score_pieces, scores_table
+from nerteach.metrics import count_matches, f1_interval, keep_label_ids, make_compute_metrics, score_entities, score_pieces, scores_table
 
 LABELS = ["O", "O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
 
@@ -131,3 +133,34 @@ def test_label_ids_instead_of_logits():
 def test_table_lists_every_row():
     table = scores_table(score_entities(y_true=[["B-PER", "B-LOC"]], y_pred=[["B-PER", "O"]]))
     assert [line.split()[0] for line in table.splitlines()[1:]] == ["LOC", "PER", "overall", "macro"]
+
+
+def many_pairs(sentences):
+    rng = random.Random(7)
+    pairs = [random_pair(rng) for _ in range(sentences)]
+    return [labels for gold, _ in pairs for labels in gold][:sentences], [labels for _, pred in pairs for labels in pred][:sentences]
+
+
+def micro_f1(right, predicted, gold, axis=-1):
+    return 2 * right.sum(axis) / (predicted.sum(axis) + gold.sum(axis))
+
+
+def test_interval_against_scipy():
+    gold, pred = many_pairs(120)
+    right, predicted, support = count_matches(gold, pred).T
+    assert micro_f1(right, predicted, support) == pytest.approx(score_entities(y_true=gold, y_pred=pred)["overall"]["f1"])
+    theirs = bootstrap((right, predicted, support), micro_f1, paired=True, method="percentile", n_resamples=4000,
+                       random_state=np.random.default_rng(1)).confidence_interval
+    ours = f1_interval(y_true=gold, y_pred=pred, resamples=4000)
+    assert ours == pytest.approx((theirs.low, theirs.high), abs=0.01)
+    assert ours[1] - ours[0] > 0.05  # so that a tolerance of 0.01 can fail
+
+
+def test_interval_follows_the_seed():
+    gold, pred = many_pairs(40)
+    assert f1_interval(y_true=gold, y_pred=pred) == f1_interval(y_true=gold, y_pred=pred)
+    assert f1_interval(y_true=gold, y_pred=pred) != f1_interval(y_true=gold, y_pred=pred, seed=1)
+
+
+def test_interval_of_nothing_is_nothing():
+    assert f1_interval(y_true=[["O"], ["O", "O"]], y_pred=[["O"], ["O", "O"]]) == (0, 0)
