@@ -1,12 +1,14 @@
 """The packaged corpus: every line is read, and the one at fault is named."""
 from collections import Counter
 from importlib import resources
+from pathlib import Path
 
 import pytest
 import regex
 
 from nerteach.data import InputError, labels_to_spans, parse_marked
 
+MARKING = Path(__file__).resolve().parent.parent / "benchmarks" / "marking"
 HARD = {"ambiguous", "nested", "coordination", "contraction", "initials", "title", "hyphen", "apostrophe", "ordinal", "lowercase",
         "allcaps", "demonym", "product"}
 GENRES = {"news", "encyclopedia", "sport", "science", "business", "history", "culture", "public_life", "messages", "headlines"}
@@ -121,3 +123,32 @@ def test_tags_that_a_rule_can_check(lang):
         if "lowercase" in row["hard"] and names != names.lower():
             wrong.append(f"{row['id']} lowercase")
     assert not wrong
+
+
+def test_the_card_counts_right():
+    card = (resources.files("nerteach") / "corpus" / "README.md").read_text(encoding="utf-8")
+    en, pt = read("en"), read("pt")
+    for split in ("train", "validation", "test"):
+        halves = [[row for row in rows if row["split"] == split] for rows in (en, pt)]
+        words = [f"{sum(len(row['tokens']) for row in half):,}".replace(",", " ") for half in halves]
+        kinds = Counter(kind for row in halves[0] for kind in types(row))
+        empty = sum(not types(row) for row in halves[0])
+        assert f"| {split} | {len(halves[0])} | {words[0]} | {words[1]} | {kinds['PER']} | {kinds['ORG']} | {kinds['LOC']} | {empty} |" in card
+    for genre, count in Counter(row["genre"] for row in en).items():
+        assert f"`{genre}` {count}" in card
+    tags = [Counter(tag for row in rows for tag in row["hard"]) for rows in (en, pt)]
+    for tag in HARD:
+        assert f"`{tag}` {tags[0][tag]} / {tags[1][tag]}" in card
+    for rows in (en, pt):
+        seen = {mention for row in rows if row["split"] == "train" for mention in mentions(row)}
+        tested = [mention for row in rows if row["split"] == "test" for mention in mentions(row)]
+        assert f"Of the test split's {len(tested)} entities {sum(mention in seen for mention in tested)} " in card
+
+
+@pytest.mark.parametrize("lang", ["en", "pt"])
+def test_both_passes_marked_the_same_sentences(lang):
+    """What `benchmarks/agreement.py` compares: the test pairs, marked twice."""
+    passes = [[parse_marked(line) for line in (MARKING / f"{name}.{lang}.txt").read_text(encoding="utf-8").splitlines()]
+              for name in ("first", "second")]
+    assert [(row["id"], row["text"]) for row in passes[0]] == [(row["id"], row["text"]) for row in passes[1]]
+    assert [row["id"] for row in passes[0]] == [row["id"] for row in read(lang) if row["split"] == "test"]
