@@ -57,7 +57,8 @@ def test_words_cut_from_the_training_sentences(wikiann, tokenizer):
 
 def test_train_evaluate_predict_on_wikiann(wikiann, run, tmp_path):
     wikiann("en")
-    done = run("train", "--corpus", "wikiann", "--limit", 600, "--epochs", 1, "--output", "model", "--json", "train.json", cwd=tmp_path)
+    done = run("train", "--corpus", "wikiann", "--limit", 600, "--batch-size", 8, "--epochs", 1, "--output", "model",
+               "--json", "train.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     scores = json.loads((tmp_path / "train.json").read_text())
     assert scores["test"]["overall"]["support"] == 13_958 and scores["validation"]["overall"]["support"] == 14_146
