@@ -1,4 +1,5 @@
 """The packaged corpus: every line is read, and the one at fault is named."""
+import json
 from collections import Counter
 from importlib import resources
 from pathlib import Path
@@ -143,6 +144,19 @@ def test_the_card_counts_right():
         seen = {mention for row in rows if row["split"] == "train" for mention in mentions(row)}
         tested = [mention for row in rows if row["split"] == "test" for mention in mentions(row)]
         assert f"Of the test split's {len(tested)} entities {sum(mention in seen for mention in tested)} " in card
+
+
+@pytest.mark.parametrize("lang", ["en", "pt"])
+def test_the_card_quotes_what_was_measured(lang):
+    """Every score of seed 0 in `benchmarks/packaged_corpus.json` stands in the card, with its interval."""
+    card = (resources.files("nerteach") / "corpus" / "README.md").read_text(encoding="utf-8")
+    measured = json.loads((MARKING.parent / "packaged_corpus.json").read_text())[lang]
+    scores = [run[name] for run in measured["curve"] + measured["from_wikiann"] if run["seed"] == 0 for name in run
+              if name in ("test", "wikiann_test")]
+    assert len(scores) == 6
+    for score in scores:
+        low, high = score["interval"]
+        assert f"{score['overall']['f1']:.3f} [{low:.3f}, {high:.3f}]" in card
 
 
 @pytest.mark.parametrize("lang", ["en", "pt"])
