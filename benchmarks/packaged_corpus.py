@@ -8,7 +8,6 @@ trained on all of it is scored on WikiANN's test split, and a model trained on 5
 within reach (HF_HOME=... HF_HUB_OFFLINE=1 for an offline cache). Half an hour on 2 cores.
 """
 import argparse
-import json
 import sys
 import tempfile
 from datetime import date
@@ -16,24 +15,25 @@ from pathlib import Path
 from statistics import mean
 
 from machine import describe_machine
-from nerteach.cli import limit_train, quiet_loading
-from nerteach.data import InputError, load_corpus, named_labels
-from nerteach.inference import label_words, load_tagger
+from nerteach.cli import check_place, limit_train, quiet_loading, write_json
+from nerteach.data import InputError, load_corpus
+from nerteach.inference import evaluate_tagger, load_tagger
 from nerteach.metrics import f1_interval, score_entities
 from nerteach.train import TrainConfig, fine_tune
 
 
-def train_and_score(corpus, seed, tests):
-    """Fine-tune with the defaults, then score every test split in `tests`; all in one dict."""
+def score_with_interval(y_true, y_pred):
+    """The scores of a split, and the 95% interval of its F1."""
+    return {**score_entities(y_true=y_true, y_pred=y_pred), "interval": f1_interval(y_true=y_true, y_pred=y_pred)}
+
+
+def train_and_score(corpus, seed, others):
+    """Fine-tune with the defaults; scores of the corpus's own test split, if it has one, and of those in `others`, by name."""
     with tempfile.TemporaryDirectory() as folder, quiet_loading():
-        result = fine_tune(corpus, "minilm", TrainConfig(seed=seed), score_entities, Path(folder) / "model")
-        tagger = load_tagger(Path(folder) / "model")
-        run = {"sentences": len(corpus["train"]), "seed": seed, "epochs": result.config.epochs}
-        for name, dataset in tests.items():
-            gold = named_labels(dataset)
-            found = [[label for label, _ in answer] for answer in label_words(tagger, dataset["tokens"])]
-            run[name] = {**score_entities(y_true=gold, y_pred=found), "interval": f1_interval(y_true=gold, y_pred=found)}
-    return run
+        result = fine_tune(corpus, "minilm", TrainConfig(seed=seed), score_with_interval, Path(folder) / "model")
+        away = {name: evaluate_tagger(load_tagger(result.folder), other, "test", score_with_interval)[0] for name, other in others.items()}
+    own = {split: scores for split, scores in result.metrics.items() if split == "test"}
+    return {"sentences": len(corpus["train"]), "seed": seed, "epochs": result.config.epochs, **own, **away}
 
 
 def show(lang, what, runs, test):
@@ -54,16 +54,15 @@ def measure(lang, sizes, seeds, wikiann_train):
         print(f"{lang}: without WikiANN ({error})", file=sys.stderr)
         wikiann = None
     for size in [size for size in sizes if size < len(ours["train"])] + [None]:
-        away = {"wikiann_test": wikiann["test"]} if wikiann is not None and size is None else {}
-        runs = [train_and_score(limit_train(ours, size, seed), seed, {"test": ours["test"], **(away if seed == seeds[0] else {})})
-                for seed in seeds]
+        away = {"wikiann_test": wikiann} if wikiann is not None and size is None else {}
+        runs = [train_and_score(limit_train(ours, size, seed), seed, away if seed == seeds[0] else {}) for seed in seeds]
         show(lang, f"{runs[0]['sentences']} sentences -> own test", runs, "test")
         results["curve"] += runs
     if wikiann is not None:
         show(lang, f"{runs[0]['sentences']} sentences -> WikiANN test", runs[:1], "wikiann_test")
-        del wikiann["test"]  # `fine_tune` would score it as well
+        del wikiann["test"]  # not needed any more; `fine_tune` would score it
         wikiann["validation"] = wikiann["validation"].select(range(1000))
-        back = [train_and_score(limit_train(wikiann, wikiann_train, seeds[0]), seeds[0], {"test": ours["test"]})]
+        back = [train_and_score(limit_train(wikiann, wikiann_train, seeds[0]), seeds[0], {"test": ours})]
         show(lang, f"{wikiann_train} WikiANN sentences -> own test", back, "test")
         results["from_wikiann"] = back
     return results
@@ -77,10 +76,10 @@ def main():
     parser.add_argument("--wikiann-train", type=int, default=5000, help="WikiANN sentences for the way back")
     parser.add_argument("--json", type=Path, help="write the numbers to this file")
     args = parser.parse_args()
+    check_place(args.json)
     print(f"{date.today()}, MiniLM, {describe_machine()}", flush=True)
     results = {lang: measure(lang, args.sizes, args.seeds, args.wikiann_train) for lang in args.lang}
-    if args.json:
-        args.json.write_text(json.dumps({"machine": describe_machine(), "date": str(date.today()), **results}, indent=2) + "\n")
+    write_json(args.json, {"machine": describe_machine(), "date": str(date.today()), **results})
 
 
 if __name__ == "__main__":

@@ -6,13 +6,12 @@ trains on 5 000 sentences for 2 epochs (seed 0) and scores the first 3 000 valid
 About two minutes on 2 cores. With an offline cache: HF_HOME=... HF_HUB_OFFLINE=1.
 """
 import argparse
-import json
 import tempfile
 from datetime import date
 from pathlib import Path
 
 from machine import describe_machine
-from nerteach.cli import limit_train, quiet_loading
+from nerteach.cli import check_place, limit_train, quiet_loading, write_json
 from nerteach.data import load_corpus
 from nerteach.metrics import score_entities, scores_table
 from nerteach.train import TrainConfig, fine_tune
@@ -27,6 +26,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="write the numbers to this file")
     args = parser.parse_args()
+    check_place(args.json)
 
     corpus = limit_train(load_corpus("wikiann", args.lang), args.train, args.seed)
     del corpus["test"]
@@ -39,9 +39,8 @@ def main():
     print(f"{date.today()}, {describe_machine()}")
     print(scores_table(result.metrics["validation"]))
     print(f"trained (with the evaluation after each epoch) in {result.train_seconds:.0f} s")
-    if args.json:
-        args.json.write_text(json.dumps({**result.metrics, "train_seconds": round(result.train_seconds, 1),
-                                         "machine": describe_machine(), "date": str(date.today())}, indent=2) + "\n")
+    write_json(args.json, {**result.metrics, "train_seconds": round(result.train_seconds, 1),
+                           "machine": describe_machine(), "date": str(date.today())})
 
 
 if __name__ == "__main__":
