@@ -1,6 +1,7 @@
 """The packaged corpus: every line is read, and the one at fault is named."""
 import json
 from collections import Counter
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -10,14 +11,16 @@ import regex
 from nerteach.data import InputError, labels_to_spans, parse_marked
 from nerteach.metrics import score_entities
 
+CORPUS = resources.files("nerteach") / "corpus"
 MARKING = Path(__file__).resolve().parent.parent / "benchmarks" / "marking"
 HARD = {"ambiguous", "nested", "coordination", "contraction", "initials", "title", "hyphen", "apostrophe", "ordinal", "lowercase",
         "allcaps", "demonym", "product"}
 GENRES = {"news", "encyclopedia", "sport", "science", "business", "history", "culture", "public_life", "messages", "headlines"}
 
 
+@cache
 def read(lang):
-    source = resources.files("nerteach") / "corpus" / f"{lang}.txt"
+    source = CORPUS / f"{lang}.txt"
     rows, wrong = [], []
     for number, line in enumerate(source.read_text(encoding="utf-8").split("\n"), start=1):
         if not line or line.startswith("#"):
@@ -35,6 +38,11 @@ def rows(request):
     return read(request.param)
 
 
+@pytest.fixture(scope="module")
+def card():
+    return (CORPUS / "README.md").read_text(encoding="utf-8")
+
+
 def types(row):
     return sorted(span.entity_type for span in labels_to_spans(row["ner_tags"]))
 
@@ -43,13 +51,16 @@ def mentions(row):
     return [(" ".join(row["tokens"][s.start:s.end]).lower(), s.entity_type) for s in labels_to_spans(row["ner_tags"])]
 
 
+def seen_in_train(rows):
+    """How many mentions of the test split also stand in train, and how many it has."""
+    seen = {mention for row in rows if row["split"] == "train" for mention in mentions(row)}
+    tested = [mention for row in rows if row["split"] == "test" for mention in mentions(row)]
+    return sum(mention in seen for mention in tested), len(tested)
+
+
 def skeleton(row):
     """The sentence with each entity replaced by its type."""
-    words, labels = [], [label if label[0] != "I" else None for label in row["ner_tags"]]
-    for word, label in zip(row["tokens"], labels):
-        if label is not None:
-            words.append(word.lower() if label == "O" else label[2:])
-    return tuple(words)
+    return tuple(word.lower() if label == "O" else label[2:] for word, label in zip(row["tokens"], row["ner_tags"]) if label[0] != "I")
 
 
 def test_lines_are_numbered_and_tagged_from_the_list(rows):
@@ -76,8 +87,7 @@ def test_what_is_hard_is_in_every_split(rows):
 
 
 def test_size_fits_a_package():
-    folder = resources.files("nerteach") / "corpus"
-    assert sum(len(file.read_bytes()) for file in folder.iterdir() if file.is_file()) < 400_000
+    assert sum(len(file.read_bytes()) for file in CORPUS.iterdir() if file.is_file()) < 400_000
 
 
 def test_the_languages_say_the_same():
@@ -93,9 +103,8 @@ def test_no_templates(rows):
 
 
 def test_the_test_split_is_new(rows):
-    seen = {mention for row in rows if row["split"] == "train" for mention in mentions(row)}
-    tested = [mention for row in rows if row["split"] == "test" for mention in mentions(row)]
-    share = sum(mention in seen for mention in tested) / len(tested)
+    seen, tested = seen_in_train(rows)
+    share = seen / tested
     assert share < 0.35, f"{share:.0%} of the test mentions stand in train"
     whole = Counter(tuple(mentions(row)) for row in rows if len(mentions(row)) > 1)
     assert max(whole.values()) == 1, "two sentences have the same mentions"
@@ -127,8 +136,7 @@ def test_tags_that_a_rule_can_check(lang):
     assert not wrong
 
 
-def test_the_card_counts_right():
-    card = (resources.files("nerteach") / "corpus" / "README.md").read_text(encoding="utf-8")
+def test_the_card_counts_right(card):
     en, pt = read("en"), read("pt")
     for split in ("train", "validation", "test"):
         halves = [[row for row in rows if row["split"] == split] for rows in (en, pt)]
@@ -142,15 +150,13 @@ def test_the_card_counts_right():
     for tag in HARD:
         assert f"`{tag}` {tags[0][tag]} / {tags[1][tag]}" in card
     for rows in (en, pt):
-        seen = {mention for row in rows if row["split"] == "train" for mention in mentions(row)}
-        tested = [mention for row in rows if row["split"] == "test" for mention in mentions(row)]
-        assert f"Of the test split's {len(tested)} entities {sum(mention in seen for mention in tested)} " in card
+        seen, tested = seen_in_train(rows)
+        assert f"Of the test split's {tested} entities {seen} " in card
 
 
 @pytest.mark.parametrize("lang", ["en", "pt"])
-def test_the_card_quotes_what_was_measured(lang):
+def test_the_card_quotes_what_was_measured(lang, card):
     """Every score of seed 0 in `benchmarks/packaged_corpus.json` stands in the card, with its interval."""
-    card = (resources.files("nerteach") / "corpus" / "README.md").read_text(encoding="utf-8")
     measured = json.loads((MARKING.parent / "packaged_corpus.json").read_text())[lang]
     scores = [run[name] for run in measured["curve"] + measured["from_wikiann"] if run["seed"] == 0 for name in run
               if name in ("test", "wikiann_test")]
@@ -161,12 +167,11 @@ def test_the_card_quotes_what_was_measured(lang):
 
 
 @pytest.mark.parametrize("lang", ["en", "pt"])
-def test_both_passes_marked_the_same_sentences(lang):
+def test_both_passes_marked_the_same_sentences(lang, card):
     """What `benchmarks/agreement.py` compares: the test pairs, marked twice."""
     passes = [[parse_marked(line) for line in (MARKING / f"{name}.{lang}.txt").read_text(encoding="utf-8").splitlines()]
               for name in ("first", "second")]
     assert [(row["id"], row["text"]) for row in passes[0]] == [(row["id"], row["text"]) for row in passes[1]]
     assert [row["id"] for row in passes[0]] == [row["id"] for row in read(lang) if row["split"] == "test"]
     f1 = score_entities(y_true=[row["ner_tags"] for row in passes[0]], y_pred=[row["ner_tags"] for row in passes[1]])["overall"]["f1"]
-    card = (resources.files("nerteach") / "corpus" / "README.md").read_text(encoding="utf-8")
     assert f"{f1:.3f} in {'English' if lang == 'en' else 'Portuguese'}" in card
