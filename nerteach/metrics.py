@@ -111,8 +111,8 @@ def f1_interval(
         raise InputError("there is no sentence to draw: score at least one")
     counts, rng = count_matches(y_true, y_pred), np.random.default_rng(seed)
     sums = np.array([counts[rng.integers(len(counts), size=len(counts))].sum(axis=0) for _ in range(resamples)])
-    right, both = sums[:, 0], sums[:, 1] + sums[:, 2]
-    low, high = np.quantile(np.where(both, 2 * right / np.maximum(both, 1), 0.0), [0.025, 0.975])
+    f1 = 2 * sums[:, 0] / np.maximum(sums[:, 1] + sums[:, 2], 1)  # nothing predicted and nothing gold: 0
+    low, high = np.quantile(f1, [0.025, 0.975])
     return float(low), float(high)
 
 # %% ../nbs/en/03_metrics.ipynb #def-keep-label-ids
