@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from statistics import mean
 
+from datasets import DatasetDict
 from machine import describe_machine
 from nerteach.cli import check_place, limit_train, quiet_loading, write_json
 from nerteach.data import InputError, load_corpus
@@ -27,13 +28,14 @@ def score_with_interval(y_true, y_pred):
     return {**score_entities(y_true=y_true, y_pred=y_pred), "interval": f1_interval(y_true=y_true, y_pred=y_pred)}
 
 
-def train_and_score(corpus, seed, others):
-    """Fine-tune with the defaults; scores of the corpus's own test split, if it has one, and of those in `others`, by name."""
+def train_and_score(corpus, seed, tested):
+    """Fine-tune with the defaults on train and validation, then score the test split of every corpus in `tested`, by name."""
+    learned = DatasetDict({split: corpus[split] for split in ("train", "validation")})
     with tempfile.TemporaryDirectory() as folder, quiet_loading():
-        result = fine_tune(corpus, "minilm", TrainConfig(seed=seed), score_with_interval, Path(folder) / "model")
-        away = {name: evaluate_tagger(load_tagger(result.folder), other, "test", score_with_interval)[0] for name, other in others.items()}
-    own = {split: scores for split, scores in result.metrics.items() if split == "test"}
-    return {"sentences": len(corpus["train"]), "seed": seed, "epochs": result.config.epochs, **own, **away}
+        result = fine_tune(learned, "minilm", TrainConfig(seed=seed), score_entities, Path(folder) / "model")
+        tagger = load_tagger(result.folder)
+        scores = {name: evaluate_tagger(tagger, other, "test", score_with_interval)[0] for name, other in tested.items()}
+    return {"sentences": len(corpus["train"]), "seed": seed, "epochs": result.config.epochs, **scores}
 
 
 def show(lang, what, runs, test):
@@ -55,12 +57,11 @@ def measure(lang, sizes, seeds, wikiann_train):
         wikiann = None
     for size in [size for size in sizes if size < len(ours["train"])] + [None]:
         away = {"wikiann_test": wikiann} if wikiann is not None and size is None else {}
-        runs = [train_and_score(limit_train(ours, size, seed), seed, away if seed == seeds[0] else {}) for seed in seeds]
+        runs = [train_and_score(limit_train(ours, size, seed), seed, {"test": ours, **(away if seed == seeds[0] else {})}) for seed in seeds]
         show(lang, f"{runs[0]['sentences']} sentences -> own test", runs, "test")
         results["curve"] += runs
     if wikiann is not None:
         show(lang, f"{runs[0]['sentences']} sentences -> WikiANN test", runs[:1], "wikiann_test")
-        del wikiann["test"]  # not needed any more; `fine_tune` would score it
         wikiann["validation"] = wikiann["validation"].select(range(1000))
         back = [train_and_score(limit_train(wikiann, wikiann_train, seeds[0]), seeds[0], {"test": ours})]
         show(lang, f"{wikiann_train} WikiANN sentences -> own test", back, "test")
