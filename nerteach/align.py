@@ -10,10 +10,10 @@ __all__ = ['SPACED', 'IGNORE_INDEX', 'STRATEGIES', 'find_encoder', 'check_tokeni
 # %% ../nbs/en/02_align.ipynb #export-imports
 import importlib.util
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from datasets import Dataset
+from datasets import Dataset, IterableDataset
 
 from .data import InputError, first_line, label_names
 
@@ -167,11 +167,11 @@ def word_predictions(
 
 # %% ../nbs/en/02_align.ipynb #def-encode-words
 def encode_words(
-    dataset: Dataset,                # Sentences with `tokens` (words) and `ner_tags` (label ids)
+    dataset: Dataset | IterableDataset,  # Sentences with `tokens` (words) and `ner_tags` (label ids)
     tokenizer,                       # A fast Hugging Face tokenizer
     strategy: str = "first",         # How labels go to tokens: see `align_labels`
     max_length: int | None = None,   # Most tokens in a sentence, special ones included; `None` asks the tokenizer
-) -> Dataset:                        # input_ids, attention_mask, labels, word_ids and the words' own ner_tags; one row per sentence
+) -> Dataset | IterableDataset:      # input_ids, attention_mask, labels, word_ids and the words' own ner_tags; one row per sentence
     """Tokenize sentences and align their labels.
 
     Words that do not fit in `max_length` tokens are cut off: `find_lost_words` says which.
@@ -188,6 +188,8 @@ def encode_words(
         return encoded
 
     dropped = [column for column in dataset.column_names if column != "ner_tags"]
+    if isinstance(dataset, IterableDataset):  # a stream keeps its words, to count the lost ones as it passes
+        return dataset.map(encode, batched=True, remove_columns=[column for column in dropped if column != "tokens"])
     return dataset.map(encode, batched=True, remove_columns=dropped, desc="Tokenizing")
 
 # %% ../nbs/en/02_align.ipynb #def-restore-words
@@ -229,17 +231,31 @@ def length_limit(
     return max_length or limit
 
 # %% ../nbs/en/02_align.ipynb #def-lost-words
-@dataclass(frozen=True)
+@dataclass
 class LostWords:
     "What a tokenizer did to the words of a split; each list holds (row, word index)."
-    words: int                        # Number of words in the split
-    truncated: list[tuple[int, int]]  # Words beyond the longest sentence the model reads: no prediction
-    vanished: list[tuple[int, int]]   # Words without a character the tokenizer keeps: no prediction
-    unknown: list[tuple[int, int]]    # Words of which the model sees [UNK], at least in part
+    words: int = 0                                                        # Number of words in the split
+    truncated: list[tuple[int, int]] = field(default_factory=list)        # Beyond the longest sentence the model reads: no prediction
+    vanished: list[tuple[int, int]] = field(default_factory=list)         # Without a character the tokenizer keeps: no prediction
+    unknown: list[tuple[int, int]] = field(default_factory=list)          # Words of which the model sees [UNK], at least in part
+    rows: int = 0                                                         # Number of sentences counted
 
     def __str__(self):
         return (f"{self.words} words: {len(self.truncated)} truncated, {len(self.vanished)} vanished, "
                 f"{len(self.unknown)} unknown")
+
+    def add(self, row: int, words: list[str], input_ids: list[int], word_ids: list[int | None], tokenizer) -> None:
+        "Count one sentence; one that was counted before, as when a stream begins again, is left alone."
+        if row < self.rows:
+            return
+        self.rows, self.words = row + 1, self.words + len(words)
+        present = set(word_ids) - {None}
+        if len(present) < len(words):
+            whole = set(tokenizer(words, is_split_into_words=True, verbose=False).word_ids())
+            missing = [word for word in range(len(words)) if word not in present]
+            self.truncated += [(row, word) for word in missing if word in whole]
+            self.vanished += [(row, word) for word in missing if word not in whole]
+        self.unknown += [(row, word) for word in sorted({w for w, i in zip(word_ids, input_ids) if i == tokenizer.unk_token_id} - {None})]
 
 # %% ../nbs/en/02_align.ipynb #def-find-lost-words
 def find_lost_words(
@@ -248,14 +264,7 @@ def find_lost_words(
     tokenizer,         # The tokenizer that made them
 ) -> LostWords:        # The words the model will not see whole
     "Find the words that were truncated, vanished or became unknown."
-    truncated, vanished, unknown, n_words = [], [], [], 0
+    lost = LostWords()
     for row, (words, input_ids, word_ids) in enumerate(zip(dataset["tokens"], encoded["input_ids"], encoded["word_ids"])):
-        n_words += len(words)
-        present = set(word_ids) - {None}
-        if len(present) < len(words):
-            whole = set(tokenizer(words, is_split_into_words=True, verbose=False).word_ids())
-            missing = [word for word in range(len(words)) if word not in present]
-            truncated += [(row, word) for word in missing if word in whole]
-            vanished += [(row, word) for word in missing if word not in whole]
-        unknown += [(row, word) for word in sorted({w for w, i in zip(word_ids, input_ids) if i == tokenizer.unk_token_id} - {None})]
-    return LostWords(n_words, truncated, vanished, unknown)
+        lost.add(row, words, input_ids, word_ids, tokenizer)
+    return lost

@@ -14,7 +14,7 @@ import numpy as np
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
-from .data import InputError, labels_to_spans, plot_groups, to_iob2
+from .data import InputError, labels_to_spans, plot_groups, say, to_iob2
 
 # %% ../nbs/en/03_metrics.ipynb #def-check-pairs
 def check_pairs(y_true: list[list[str]], y_pred: list[list[str]]) -> None:
@@ -57,12 +57,13 @@ def score_entities(
 # %% ../nbs/en/03_metrics.ipynb #def-scores-table
 def scores_table(
     scores: dict[str, dict[str, float]],  # What `score_entities` returns
+    lang: str = "en",                     # Language of the words: "en" or "pt"
 ) -> str:                                 # A text table, one row per type, then the averages
     "Write scores as a table to print."
     order = [name for name in scores if name not in ("overall", "macro")] + ["overall", "macro"]
-    width = max(len(name) for name in order)
-    lines = [f"{'':{width}}  precision  recall      f1  support"]
-    lines += [f"{name:{width}}  {scores[name]['precision']:9.4f}  {scores[name]['recall']:6.4f}  "
+    width = max(len(say(name, lang)) for name in order)
+    lines = [f"{'':{width}}  {say('precision', lang):>9}  {say('recall', lang):>9}  {say('f1', lang):>6}  {say('support', lang):>7}"]
+    lines += [f"{say(name, lang):{width}}  {scores[name]['precision']:9.4f}  {scores[name]['recall']:9.4f}  "
               f"{scores[name]['f1']:6.4f}  {scores[name]['support']:7}" for name in order]
     return "\n".join(lines)
 
@@ -81,12 +82,13 @@ def score_pieces(
 def plot_scores(
     scores: dict[str, dict[str, dict[str, float]]],  # Several scorings by name, each as from `score_entities`
     value: str = "f1",                               # Which number to draw: "precision", "recall", "f1" or "support"
+    lang: str = "en",                                # Language of the words: "en" or "pt"
     ax=None,                                         # matplotlib Axes to draw on; `None` makes one
 ):                                                   # The Axes
     "Draw one number of several scorings side by side, by entity type."
     types = sorted({name for scoring in scores.values() for name in scoring} - {"overall", "macro"})
-    heights = {name: {kind: row[value] for kind, row in scoring.items()} for name, scoring in scores.items()}
-    return plot_groups(heights, types, value, "%d" if value == "support" else "%.2f", ax)
+    heights = {say(name, lang): {kind: row[value] for kind, row in scoring.items()} for name, scoring in scores.items()}
+    return plot_groups(heights, types, say(value, lang), "%d" if value == "support" else "%.2f", ax)
 
 # %% ../nbs/en/03_metrics.ipynb #def-count-matches
 def count_matches(y_true: list[list[str]], y_pred: list[list[str]]) -> np.ndarray:

@@ -14,8 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(path for path in (ROOT / "nerteach").glob("*.py") if not path.name.startswith("_"))
 NOTEBOOKS = sorted(path for path in (ROOT / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 LESSONS = [path for path in NOTEBOOKS if path.parent.name in ("en", "pt")]
-ARROWS = {"data": set(), "align": {"data"}, "metrics": {"data"}, "train": {"data", "align"}, "inference": {"data", "align"},
-          "cli": {"data", "align", "metrics", "train", "inference"}}
+ARROWS = {"data": set(), "align": {"data"}, "metrics": {"data"}, "train": {"data", "align"}, "analysis": {"data", "metrics"},
+          "inference": {"data", "align"}, "languages": {"data", "align", "metrics"}, "annotation": {"data", "metrics"}, "scale": {"data"},
+          "cli": {"data", "align", "metrics", "train", "inference", "scale"}}
 
 
 def cells(path, kind):
@@ -68,7 +69,7 @@ def test_front_files():
     assert not re.search(r"==|~=|<(?!4)", ini["DEFAULT"]["requirements"]), "lower bounds only, so that Colab keeps its torch"
 
 
-@pytest.mark.parametrize("module", ["data", "align", "metrics", "cli"])
+@pytest.mark.parametrize("module", ["data", "align", "metrics", "analysis", "languages", "annotation", "scale", "cli"])
 def test_modules_without_torch(module):
     code = f"import sys, nerteach.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
@@ -116,9 +117,10 @@ def test_public_functions_say_what_they_take(path):
 def test_lessons_have_the_anatomy(path):
     prose = "\n\n".join(source(cell) for cell in cells(path, "markdown"))
     assert re.match(r"# .+\n\n> .+", prose)
-    if path.parent.name == "en":
-        for part in ("What you will be able to do", "What it takes", "colab.research.google.com", "## Common mistakes", "## Sources"):
-            assert part in prose, part
+    parts = {"en": ("What you will be able to do", "What it takes", "colab.research.google.com", "## Common mistakes", "## Sources"),
+             "pt": ("O que você vai saber fazer", "Do que você precisa", "colab.research.google.com", "## Erros comuns", "## Fontes")}
+    for part in parts[path.parent.name]:
+        assert part in prose, part
     code = cells(path, "code")
     assert 15 <= len(code) <= 75
     assert len({cell["id"] for cell in code}) == len(code) and not [cell["id"] for cell in code if re.fullmatch(r"[0-9a-f]{8}", cell["id"])]

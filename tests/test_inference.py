@@ -1,13 +1,25 @@
-"""Windows and offsets over random input, with a model that labels by a rule instead of by training."""
+"""Windows and offsets over random input, with a model that labels by a rule instead of by training; cards and uploads of a tiny one."""
+import math
+import re
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from string import Formatter
+from threading import Thread
 from types import SimpleNamespace
+from unittest.mock import create_autospec
 
 import pytest
 import torch
+from datasets import Dataset
+from huggingface_hub import HfApi, ModelCard, RepoUrl, constants
+from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
+from huggingface_hub.utils import filter_repo_objects
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import BertConfig, BertForTokenClassification
 
-from nerteach.data import InputError, build_corpus
-from nerteach.inference import Tagger, cut_windows, evaluate_tagger, join_windows, label_words, mark_entities, tag_texts
+from nerteach.data import InputError, build_corpus, load_corpus, split_words
+from nerteach.inference import (CAPITALS, CARD, CardFacts, Tagger, compare_words, cut_windows, evaluate_tagger, gold_probabilities,
+                                join_windows, label_words, load_tagger, mark_entities, push_to_hub, tag_texts, write_model_card)
 from nerteach.metrics import score_entities
 
 
@@ -87,3 +99,217 @@ def test_html_is_escaped():
     text = '<img src=x onerror="alert(1)"> & Ana'
     marked = mark_entities({"text": text, "entities": [{"entity_type": '"><b>', "text": "Ana", "char_start": 33, "char_end": 36}]})
     assert "<img" not in marked and "<b>" not in marked and "&amp; " in marked
+
+
+def one_split(sentences, labels=None):
+    rows = [{"tokens": words, "ner_tags": (labels or [["O"] * len(w) for w in sentences])[i]} for i, words in enumerate(sentences)]
+    return build_corpus({"test": rows}, ["LOC"])["test"]
+
+
+def test_gold_probabilities_are_those_of_the_rule(rule_tagger, tokenizer):
+    sentences = [["Recife", "and", "Olinda", "."], ["the", "sea"], ["old"]]
+    labels = [["B-LOC", "O", "B-LOC", "I-LOC"], ["B-LOC", "O"], ["O"]]
+    high, low = (math.exp(logit) / (math.exp(5) + 2) for logit in (5, 0))
+    expected = [[high if label == ("B-LOC" if tokenizer(word, add_special_tokens=False)["input_ids"][0] % 2 == 0 else "O") else low
+                 for word, label in zip(words, row)] for words, row in zip(sentences, labels)]
+    assert {high, low} == {probability for row in expected for probability in row}, "the example has both kinds"
+    for batch_size in (1, 2, 32):
+        found = gold_probabilities(rule_tagger, one_split(sentences, labels), batch_size)
+        assert found == [pytest.approx(row) for row in expected]
+
+
+def test_words_that_are_not_seen_have_no_gold_probability(rule_tagger):
+    room = rule_tagger.max_length - 2
+    found = gold_probabilities(rule_tagger, one_split([["\u200e", "a"], ["a"] * (room + 3)]))
+    assert [probability is None for probability in found[0]] == [True, False]
+    assert [probability is None for probability in found[1]] == [False] * room + [True] * 3
+
+
+def test_gold_probabilities_refuse_an_unknown_label(rule_tagger):
+    dataset = build_corpus({"test": [{"tokens": ["Zeus"], "ner_tags": ["B-GOD"]}]})["test"]
+    with pytest.raises(InputError, match="label 'B-GOD', but this model knows only O, B-LOC, I-LOC"):
+        gold_probabilities(rule_tagger, dataset)
+
+
+@pytest.mark.parametrize("lang", ["en", "pt"])
+def test_packaged_words_are_those_of_split_words(lang):
+    for dataset in load_corpus("nerteach", lang).values():
+        assert all(split_words(text)[0] == words for text, words in zip(dataset["text"], dataset["tokens"]))
+        assert compare_words(dataset) == compare_words(dataset.remove_columns("text")) == (1.0, [])
+
+
+@pytest.mark.parametrize("lang,differing", [("en", 3323), ("pt", 3552)])
+def test_wikiann_was_split_by_another_rule(wikiann, lang, differing):
+    share, pairs = compare_words(wikiann(lang)["test"])
+    assert len(pairs) == differing and share == pytest.approx(1 - differing / 10_000)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30), st.booleans()), min_size=1, max_size=6))
+def test_compare_words_counts_the_spoilt_sentences(cases):
+    rows = [{"text": text, "tokens": split_words(text)[0] + ["x"] * spoilt} for text, spoilt in cases]
+    share, differing = compare_words(Dataset.from_list(rows))
+    assert [row for row, _, _ in differing] == [row for row, (_, spoilt) in enumerate(cases) if spoilt]
+    assert share == pytest.approx(1 - sum(spoilt for _, spoilt in cases) / len(cases))
+    assert all(words == own + ["x"] for _, words, own in differing)
+
+
+def test_compare_words_of_nothing():
+    with pytest.raises(InputError, match="no sentence"):
+        compare_words(Dataset.from_dict({"tokens": []}))
+
+
+@pytest.fixture
+def folder(tmp_path, tokenizer):
+    """A tiny untrained model with its tokenizer and settings."""
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+                        id2label={0: "O", 1: "B-PER", 2: "I-PER"}, label2id={"O": 0, "B-PER": 1, "I-PER": 2})
+    BertForTokenClassification(config).save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    (tmp_path / "model" / "train_config.json").write_text('{"epochs": 3, "max_length": null}')
+    return tmp_path / "model"
+
+
+PER = {"precision": 0.75, "recall": 0.6, "f1": 2 / 3, "support": 5}
+FACTS = CardFacts("ana/ner-pt", "pt", "unimelb-nlp/wikiann", {"train": 300, "test": 150}, {"overall": PER, "macro": PER, "PER": PER})
+
+
+def test_a_saved_model_answers_as_before(folder):
+    tagger, words = load_tagger(folder), [["Ana", "Prado", "visited", "Recife", "."], ["\u200e"]]
+    answers = label_words(tagger, words)
+    assert len({label for label, _ in answers[0]}) > 1, "an untrained model that always says the same proves nothing"
+    tagger.model.save_pretrained(folder.parent / "copy")
+    tagger.tokenizer.save_pretrained(folder.parent / "copy")
+    assert label_words(load_tagger(folder.parent / "copy"), words) == answers
+
+
+def test_card_forms_have_the_same_blanks_and_headings():
+    blanks = {lang: [blank for _, blank, _, _ in Formatter().parse(form) if blank] for lang, form in CARD.items()}
+    assert sorted(blanks["en"]) == sorted(blanks["pt"]) and len(set(blanks["en"])) > 20
+    marks = {lang: re.findall(r"(?m)^(#+|- |\||```)", form) for lang, form in CARD.items()}
+    assert marks["en"] == marks["pt"] and CAPITALS.keys() == CARD.keys()
+
+
+@pytest.mark.parametrize("lang,blank,overall_row", [("en", "not stated", "| overall | 0.750 | 0.600 | 0.667 | not stated | 5 |"),
+                                                ("pt", "não informado", "| geral | 0.750 | 0.600 | 0.667 | não informado | 5 |")])
+def test_card_says_what_is_known_and_nothing_else(folder, lang, blank, overall_row):
+    card = ModelCard.load(write_model_card(folder, FACTS, lang))
+    usage = re.search(r"```python\n(.+?)```", card.text, flags=re.DOTALL)[1]
+    assert 'tagger = load_tagger("ana/ner-pt")\n' in usage and compile(usage, "usage", "exec")
+    assert overall_row in card.text and "| epochs | 3 |\n| max_length | null |" in card.text
+    assert card.text.count(blank) == 3 + 1 + 2 + 5, "intervals, words, texts and names, encoder twice, and three licences"
+    metrics = {entry.metric_name: (entry.metric_type, entry.metric_value) for entry in card.data.eval_results}
+    assert metrics == {"entity precision": ("precision", 0.75), "entity recall": ("recall", 0.6), "entity f1": ("f1", 0.6667),
+                       "macro f1": ("f1", 0.6667), "PER f1": ("f1", 0.6667)}
+    entry = card.data.eval_results[0]
+    assert (entry.dataset_type, entry.dataset_config, entry.dataset_split) == ("unimelb-nlp/wikiann", "pt", "test")
+    assert card.data.license is None and card.data.base_model is None
+    assert (card.data.language, card.data.datasets, card.data.model_name) == ("pt", "unimelb-nlp/wikiann", "ana/ner-pt")
+
+
+def test_card_with_everything_stated(folder):
+    facts = CardFacts("ana/ner", "no", "my words", {"train": 1, "validation": 2}, {"overall": PER, "PER": PER}, {"overall": (0.5, 0.75), "PER": (0.4, 0.8)},
+                      "validation", 0.6677, "{name}: letters", "rare ones", ("No poems.", "No laws."), "./bert", "apache-2.0", "mit", "cc0-1.0")
+    card = ModelCard.load(write_model_card(folder, facts))
+    assert "not stated" not in card.text and "{name}: letters" in card.text and "66.8%" in card.text
+    assert "| PER | 0.750 | 0.600 | 0.667 | 0.400–0.800 | 5 |\n| overall | 0.750 | 0.600 | 0.667 | 0.500–0.750 | 5 |" in card.text
+    assert "- No poems.\n- No laws.\n" in card.text and "Trained on 1 sentences and scored on 2" in card.text
+    assert CAPITALS["en"][False] in card.text and "at most 512 tokens" in card.text
+    assert (card.data.language, card.data.license, card.data.datasets, card.data.base_model) == ("no", "apache-2.0", None, None)
+
+
+def test_card_refuses(folder, tmp_path):
+    with pytest.raises(InputError, match="entity type 'GOD', but this model knows only PER: give the scores of this model"):
+        write_model_card(folder, CardFacts("a/b", "en", "c", {}, {"overall": PER, "GOD": PER}))
+    with pytest.raises(InputError, match="language 'de': choose one of en, pt"):
+        write_model_card(folder, FACTS, "de")
+    with pytest.raises(InputError, match="no trained model in the folder"):
+        write_model_card(tmp_path / "nowhere", FACTS)
+    assert not (folder / "README.md").exists()
+
+
+@pytest.fixture
+def hub():
+    """The real `HfApi`'s methods and signatures, with nothing behind them; new repositories are private."""
+    api = create_autospec(HfApi, instance=True)
+    api.create_repo.return_value = RepoUrl("https://huggingface.co/ana/ner-pt")
+    api.model_info.return_value = SimpleNamespace(private=True)
+    return api
+
+
+def test_push_sends_the_model_and_nothing_else(folder, hub):
+    write_model_card(folder, FACTS)
+    (folder / "notes.txt").write_text("private")
+    (folder / "train.jsonl").write_text("private")
+    (folder / "checkpoint-1").mkdir()
+    (folder / "checkpoint-1" / "config.json").write_text("{}")
+    assert push_to_hub(folder, "ana/ner-pt", api=hub) == "https://huggingface.co/ana/ner-pt"
+    hub.create_repo.assert_called_once_with("ana/ner-pt", private=True, exist_ok=False)
+    sent = hub.upload_folder.call_args.kwargs
+    everything = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    chosen = sorted(filter_repo_objects(everything, allow_patterns=sent["allow_patterns"]))
+    assert chosen == ["README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "train_config.json"]
+    assert sent["repo_id"] == "ana/ner-pt" and sent["folder_path"] == str(folder)
+
+
+def test_push_refuses_before_it_asks_the_hub(folder, hub, tmp_path):
+    with pytest.raises(InputError, match="no trained model in the folder"):
+        push_to_hub(tmp_path, "ana/ner-pt", api=hub)
+    with pytest.raises(InputError, match="has no card: write one with write_model_card"):
+        push_to_hub(folder, "ana/ner-pt", api=hub)
+    write_model_card(folder, FACTS)
+    with pytest.raises(InputError, match="does not tell its readers to load 'ana/ner'"):
+        push_to_hub(folder, "ana/ner", api=hub)
+    model = BertForTokenClassification.from_pretrained(folder)
+    model.classifier.weight.data.mul_(2)
+    model.save_pretrained(folder)
+    with pytest.raises(InputError, match="written for other weights"):
+        push_to_hub(folder, "ana/ner-pt", api=hub)
+    assert hub.method_calls == []
+
+
+@pytest.mark.parametrize("private,public", [(True, True), (False, True), (False, False)])
+def test_push_keeps_private_what_is_private(folder, hub, private, public):
+    write_model_card(folder, FACTS)
+    hub.model_info.return_value = SimpleNamespace(private=not public)
+    if private and public:
+        with pytest.raises(InputError, match="is public on the Hub"):
+            push_to_hub(folder, "ana/ner-pt", private=private, replace=True, api=hub)
+        hub.upload_folder.assert_not_called()
+    else:
+        push_to_hub(folder, "ana/ner-pt", private=private, replace=True, api=hub)
+        hub.create_repo.assert_called_once_with("ana/ner-pt", private=private, exist_ok=True)
+        hub.upload_folder.assert_called_once()
+
+
+@pytest.mark.parametrize("error", [OfflineModeIsEnabled("offline"), LocalTokenNotFoundError("no token"), ValueError("Invalid metadata"),
+                                   HfHubHTTPError("403 Forbidden", response=SimpleNamespace(headers={}, request=None))], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("step", ["create_repo", "model_info", "upload_folder"])
+def test_errors_of_the_hub_become_one_sentence(folder, hub, error, step):
+    write_model_card(folder, FACTS)
+    getattr(hub, step).side_effect = error
+    with pytest.raises(InputError, match=r"^ana/ner-pt was not uploaded \(.+\): .+replace=True$") as caught:
+        push_to_hub(folder, "ana/ner-pt", api=hub)
+    assert str(error) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [401, 403, 409, 500])
+def test_what_a_server_refuses_becomes_one_sentence(folder, monkeypatch, status):
+    class Refuse(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_error(status)
+
+        def log_message(self, *_):
+            pass
+
+    write_model_card(folder, FACTS)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    server = HTTPServer(("127.0.0.1", 0), Refuse)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with pytest.raises(InputError, match=rf"^ana/ner-pt was not uploaded \(.*{status}.*\): check the connection"):
+            push_to_hub(folder, "ana/ner-pt", api=HfApi(endpoint=f"http://127.0.0.1:{server.server_port}", token=False))
+    finally:
+        server.shutdown()
+        server.server_close()
