@@ -42,6 +42,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'nerteach.analysis.plot_word_losses': ('en/analysis.html#plot_word_losses', 'nerteach/analysis.py'),
                                    'nerteach.analysis.score_groups': ('en/analysis.html#score_groups', 'nerteach/analysis.py'),
                                    'nerteach.analysis.sentence_losses': ('en/analysis.html#sentence_losses', 'nerteach/analysis.py'),
+                                   'nerteach.analysis.span_words': ('en/analysis.html#span_words', 'nerteach/analysis.py'),
                                    'nerteach.analysis.text_table': ('en/analysis.html#text_table', 'nerteach/analysis.py'),
                                    'nerteach.analysis.word_loss': ('en/analysis.html#word_loss', 'nerteach/analysis.py'),
                                    'nerteach.analysis.worst_sentences': ('en/analysis.html#worst_sentences', 'nerteach/analysis.py')},

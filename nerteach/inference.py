@@ -314,7 +314,7 @@ The interval says how far F1 would move with other sentences of the same corpus,
 ## Limits
 
 - Trained on {n_train} sentences and scored on {n_scored}. The scores do not say how it does on other kinds of text.
-- It learned the names of its corpus. The scores do not say whether it finds names of other origins as well.
+- It learned the names of its corpus. The scores do not say whether it finds names of other origins equally well.
 - {capitals}
 - It reads at most {max_length} tokens at a time. `tag_texts` cuts longer text into windows that overlap; a program that truncates finds nothing after that point.
 - That a name is not marked says only that the model did not see one there. The score of an entity ranks it; it is not the share that is right.
@@ -336,7 +336,7 @@ Encontra nomes dos tipos {types} em textos (língua: {language}). Ajuste fino de
 {usage}
 ```
 
-As palavras são separadas pela função `split_words` do nerteach. Parcela das frases avaliadas em que ela encontra as mesmas palavras do corpus: {same_words}. Outros programas, entre eles o `pipeline` da transformers, separam as palavras por regras próprias, e as medidas abaixo não valem para eles.
+As palavras são separadas pela função `split_words` do nerteach. Fração das frases avaliadas em que ela encontra as mesmas palavras que o corpus: {same_words}. Outros programas, entre eles o `pipeline` da transformers, separam as palavras por regras próprias, e as medidas abaixo não valem para eles.
 
 ## Dados
 
@@ -355,7 +355,7 @@ Na partição de {split}, {n_scored} frases, por entidade: está certa a entidad
 
 O intervalo diz quanto o F1 mudaria com outras frases do mesmo corpus, não com outros tipos de texto.
 
-## Treino
+## Treinamento
 
 | configuração | valor |
 |---|---|
@@ -364,15 +364,15 @@ O intervalo diz quanto o F1 mudaria com outras frases do mesmo corpus, não com 
 ## Limites
 
 - Treinado com {n_train} frases e avaliado com {n_scored}. As medidas não dizem como ele se sai em outros tipos de texto.
-- Ele aprendeu os nomes do seu corpus. As medidas não dizem se encontra igualmente bem nomes de outras origens.
+- Ele aprendeu os nomes do corpus em que foi treinado. As medidas não dizem se encontra igualmente bem nomes de outras origens.
 - {capitals}
 - Ele lê no máximo {max_length} tokens de cada vez. `tag_texts` corta textos mais longos em janelas que se sobrepõem; um programa que trunca o texto não encontra nada depois desse ponto.
-- A falta de uma marca só diz que o modelo não viu um nome ali. A pontuação de uma entidade serve para ordenar; não é a parcela das que estão certas.
+- A falta de uma marca só diz que o modelo não viu um nome ali. A medida que acompanha cada entidade (*score*) serve para ordenar as entidades; não é a fração delas que está certa.
 {limits}
 ## Licenças
 
 - Estes pesos: {license}
-- Encoder ({encoder}): {encoder_license}
+- Codificador ({encoder}): {encoder_license}
 - Corpus ({corpus}): {corpus_license}
 
 Escrito pelo nerteach {version} para os pesos com SHA-256 `{digest}`.
@@ -381,8 +381,8 @@ USAGE = 'from nerteach.inference import load_tagger, tag_texts\n\ntagger = load_
 CAPITALS = {  # for each language: what a tokenizer that drops capitals means, and one that keeps them
     "en": ("Its tokenizer drops capitals: *Rosa* and *rosa* are the same to it.",
            "Its tokenizer keeps capitals. The scores do not say how many names it finds where the capitals are missing."),
-    "pt": ("O seu tokenizador descarta as maiúsculas: para ele, *Rosa* e *rosa* são iguais.",
-           "O seu tokenizador mantém as maiúsculas. As medidas não dizem quantos nomes ele encontra onde elas faltam."),
+    "pt": ("O tokenizador dele descarta as maiúsculas: para ele, *Rosa* e *rosa* são iguais.",
+           "O tokenizador dele mantém as maiúsculas. As medidas não dizem quantos nomes ele encontra onde elas faltam."),
 }
 
 # %% ../nbs/en/06_inference.ipynb #def-card-metadata

@@ -64,10 +64,10 @@ def stream_json_lines(
     if not Path(path).is_file():
         raise InputError(f"{path} cannot be read (no such file): check its name")
     features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=names))})
-    return IterableDataset.from_generator(read_rows, features=features, gen_kwargs={"path": str(path), "names": names})
+    return IterableDataset.from_generator(read_rows, features=features, gen_kwargs={"path": str(path), "names": tuple(names)})  # a list would be taken for shards
 
 # %% ../nbs/en/09_scale.ipynb #def-read-rows
-def read_rows(path: str, names: list[str]) -> Iterator[dict]:
+def read_rows(path: str, names: tuple[str, ...]) -> Iterator[dict]:
     "Sentences of a JSON Lines file one by one, checked, labels as ids."
     with open(path, encoding="utf-8-sig", newline="\n") as file:
         for number, line in enumerate(file, start=1):

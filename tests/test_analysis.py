@@ -297,6 +297,20 @@ def test_errors_are_listed_in_their_place():
         {"row": 0, "kind": "limites", "gold": "c d (PER)", "predicted": "c (PER)", "sentence": "… b c d e …"}]
 
 
+def test_sentences_of_another_split_are_refused():
+    errors = find_errors(y_true=[["O", "B-PER"]], y_pred=[["O", "O"]])
+    with pytest.raises(InputError, match="row 0 has 1 words and no room for .* the same split"):
+        list_errors(errors, [["a"]])
+    with pytest.raises(InputError, match="row 0 has no value, there are only 0"):
+        list_errors(errors, [])
+    with pytest.raises(InputError, match="row 0 has 1 words and no room"):
+        by_seen([], [], [["a"]])(0, Span("PER", 1, 2))
+    with pytest.raises(InputError, match="row 1 has 2 words but 1 probabilities"):
+        worst_sentences([[0.9], [0.5]], [["a"], ["b", "c"]])
+    with pytest.raises(InputError, match="2 words, 2 labels and 1 probabilities"):
+        plot_word_losses(["a", "b"], ["O", "O"], [0.5])
+
+
 def test_tables_are_aligned_and_in_the_reader_s_language():
     table = text_table({"PER": {"right": 7, "f1": 0.25}, "overall": {"right": 12, "f1": None}}, "pt")
     assert table == "       certas     F1\nPER         7  0.250\ngeral      12      -"
