@@ -504,7 +504,7 @@ PORTUGUESE = {
     "of these, split": "destas, cortadas", "words in names, split": "palavras em nomes, cortadas",
     "unknown words": "palavras desconhecidas", "all words": "todas", "with an accent": "com acento", "in names": "em nomes",
     "words split (%)": "palavras cortadas (%)",
-    "training sentences": "frases de treino", "short training": "treino curto", "full training": "treino completo",
+    "training sentences": "frases de treino", "short training": "treinamento curto", "full training": "treinamento completo",
 }
 
 # %% ../nbs/en/01_data.ipynb #def-say
