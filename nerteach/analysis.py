@@ -351,7 +351,7 @@ def plot_group_scores(
     ax.hlines(places, [row["low"] for row in scores.values()], [row["high"] for row in scores.values()], color="0.6", lw=3)
     ax.plot([row["f1"] for row in scores.values()], places, "o", color="black", markersize=4)
     ax.set_yticks(places, [f"{say(name, lang)} ({row['support']})" for name, row in scores.items()])
-    ax.set(xlim=(0, 1), xticks=(0, 0.5, 1), ylim=(len(scores) - 0.5, -0.5), xlabel=say("f1", lang))
+    ax.set(xlim=(0, 1), xticks=(0, 0.5, 1), ylim=(len(scores) - 0.5, -0.5), xlabel="F1")
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 

@@ -601,7 +601,7 @@ def plot_learning_curve(
     "Draw F1 with its interval against the number of training sentences, on a scale where each doubling is equally wide."
     if ax is None:
         import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(5, 2.6), layout="constrained")[1]
+        ax = plt.subplots(figsize=(5, 2.6), dpi=80, layout="constrained")[1]
     for number, (name, curve) in enumerate(curves.items()):
         reach = [[max(0, row["f1"] - row["low"]) for row in curve], [max(0, row["high"] - row["f1"]) for row in curve]]
         ax.errorbar([row["sentences"] for row in curve], [row["f1"] for row in curve], reach, capsize=3, markersize=4,

@@ -526,7 +526,7 @@ def plot_groups(
     "Draw bars in groups, one colour for each series; a height that is missing is 0."
     if ax is None:
         import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(5, 2.6), layout="constrained")[1]
+        ax = plt.subplots(figsize=(5, 2.6), dpi=80, layout="constrained")[1]
     width = 0.8 / len(heights)
     for place, (name, series) in enumerate(heights.items()):
         bars = ax.bar([i + place * width for i in range(len(groups))], [series.get(group, 0) for group in groups], width, label=name)

@@ -88,7 +88,7 @@ def plot_scores(
     "Draw one number of several scorings side by side, by entity type."
     types = sorted({name for scoring in scores.values() for name in scoring} - {"overall", "macro"})
     heights = {say(name, lang): {kind: row[value] for kind, row in scoring.items()} for name, scoring in scores.items()}
-    return plot_groups(heights, types, say(value, lang), "%d" if value == "support" else "%.2f", ax)
+    return plot_groups(heights, types, say("F1" if value == "f1" else value, lang), "%d" if value == "support" else "%.2f", ax)
 
 # %% ../nbs/en/03_metrics.ipynb #def-count-matches
 def count_matches(y_true: list[list[str]], y_pred: list[list[str]]) -> np.ndarray:

@@ -287,11 +287,12 @@ def plot_history(
     "Draw training loss, validation loss and validation F1 by epoch."
     if ax is None:
         import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(4.6, 2.4), dpi=80, layout="constrained")[1]
+        ax = plt.subplots(figsize=(4.4, 2.2), dpi=72, layout="constrained")[1]
     epochs = [row["epoch"] for row in history]
     for key, style in (("train_loss", "o-"), ("validation_loss", "s-"), ("f1", "^--")):
-        ax.plot(epochs, [row[key] for row in history], style, markersize=3, label=say(key.replace("_", " "), lang))
+        ax.plot(epochs, [row[key] for row in history], style, markersize=3, label=say("F1" if key == "f1" else key.replace("_", " "), lang))
     ax.set(xlabel=say("epoch", lang), ylim=(0, None))
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     ax.spines[["top", "right"]].set_visible(False)
     return ax
@@ -306,10 +307,11 @@ def plot_runs(
     "Draw one value of several runs by epoch."
     if ax is None:
         import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(4.6, 2.4), dpi=80, layout="constrained")[1]
+        ax = plt.subplots(figsize=(4.4, 2.2), dpi=72, layout="constrained")[1]
     for (name, history), style in zip(histories.items(), ("o-", "s--", "^:", "d-.", "x-", "*--")):
         ax.plot([row["epoch"] for row in history], [row[key] for row in history], style, markersize=4, label=name)
-    ax.set(xlabel=say("epoch", lang), ylabel=say(key.replace("_", " "), lang), ylim=(0, None))
+    ax.set(xlabel=say("epoch", lang), ylabel=say("F1" if key == "f1" else key.replace("_", " "), lang), ylim=(0, None))
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     ax.spines[["top", "right"]].set_visible(False)
     return ax

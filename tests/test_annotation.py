@@ -564,7 +564,7 @@ def test_the_curve_is_drawn_with_its_intervals_in_the_readers_language():
     matplotlib.use("agg")
     curve = [{"sentences": 100, "f1": 0.4, "low": 0.3, "high": 0.45}, {"sentences": 400, "f1": 0.5, "low": 0.45, "high": 0.55}]
     ax = plot_learning_curve({"full training": curve}, "pt")
-    assert ax.get_xlabel() == "frases de treino" and [text.get_text() for text in ax.get_legend().get_texts()] == ["treino completo"]
+    assert ax.get_xlabel() == "frases de treino" and [text.get_text() for text in ax.get_legend().get_texts()] == ["treinamento completo"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["100", "400"] and ax.get_xscale() == "log"
     segments = ax.containers[0].lines[2][0].get_segments()
     assert [tuple(round(float(y), 6) for _, y in segment) for segment in segments] == [(0.3, 0.45), (0.45, 0.55)]

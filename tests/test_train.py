@@ -1,5 +1,6 @@
 """Training on tiny encoders of several families, built in memory; and what must be refused."""
 import json
+import shutil
 
 import pytest
 import torch
@@ -199,3 +200,38 @@ def test_settings_follow_size_and_width():
     assert choose_settings(TrainConfig(), 20_000, 768).learning_rate < choose_settings(TrainConfig(), 20_000, 384).learning_rate
     own = TrainConfig(epochs=7, batch_size=5, learning_rate=1e-5)
     assert choose_settings(own, 100, 384) == own
+
+
+def test_parts_of_a_step_add_up_to_the_step(corpus, tiny, tmp_path):
+    calm = shutil.copytree(tiny, tmp_path / "calm")  # without dropout, which draws other numbers in each part
+    settings = json.loads((calm / "config.json").read_text())
+    (calm / "config.json").write_text(json.dumps(settings | {"hidden_dropout_prob": 0, "attention_probs_dropout_prob": 0}))
+    whole, parts = (fine_tune(corpus, calm, TrainConfig(epochs=2, batch_size=8, accumulation=n), score_entities, tmp_path / str(n)) for n in (1, 4))
+    for one, other in zip(whole.history, parts.history, strict=True):
+        for key in ("train_loss", "validation_loss"):
+            assert other[key] == pytest.approx(one[key], rel=1e-3)
+
+
+def test_half_precision_trains_and_saves_single(corpus, tiny, tmp_path):
+    runs = {precision: fine_tune(corpus, tiny, TrainConfig(epochs=1, precision=precision), score_entities, tmp_path / precision)
+            for precision in ("fp32", "bf16")}
+    losses = [run.history[0]["train_loss"] for run in runs.values()]
+    assert losses[0] != losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert {weight.dtype for weight in load_tagger(runs["bf16"].folder).model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("change, said", [({"precision": "fp8"}, "precision is 'fp8'"), ({"accumulation": 0}, "accumulation is 0"), ({"steps": 0}, "steps is 0")])
+def test_bad_scale_is_refused(change, said):
+    with pytest.raises(InputError, match=said):
+        TrainConfig(**change)
+
+
+def test_a_stream_trains_for_its_steps_and_loses_no_count(corpus, tiny, tmp_path):
+    stream = {**corpus, "train": corpus["train"].to_iterable_dataset()}
+    with pytest.raises(InputError, match="say how many steps"):
+        fine_tune(stream, tiny, TrainConfig(), score_entities, tmp_path / "model")
+    config = TrainConfig(steps=9, batch_size=8, max_length=16)  # three times through
+    streamed = fine_tune(stream, tiny, config, score_entities, tmp_path / "stream")
+    whole = fine_tune(corpus, tiny, config, score_entities, tmp_path / "whole")
+    assert len(streamed.history) == len(whole.history) == 9 and streamed.lost == whole.lost
+    assert streamed.lost["train"].truncated
