@@ -491,7 +491,7 @@ PORTUGUESE = {
     "sentences": "frases", "pieces": "pedaços", "precision": "precisão", "recall": "revocação", "f1": "F1", "support": "suporte",
     "overall": "geral", "macro": "macro", "epoch": "época", "train loss": "perda no treino", "validation loss": "perda na validação",
     "learning rate": "taxa de aprendizado", "batch size": "tamanho do lote", "loss": "perda", "nothing": "nada", "gold": "gabarito",
-    "predicted": "previsto", "one process": "um processo", "two processes": "dois processos", "seed": "semente",
+    "predicted": "previsto", "two processes": "dois processos", "seed": "semente",
     "not stated": "não informado",
     "errors": "erros", "right": "certas", "boundary": "limites", "type": "tipo", "type and boundary": "tipo e limites", "missed": "não encontradas",
     "invented": "inventadas", "row": "linha", "kind": "erro", "sentence": "frase", "low": "inferior", "high": "superior", "seen, same type": "vista, mesmo tipo",
