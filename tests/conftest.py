@@ -32,6 +32,15 @@ def tokenizer():
 
 
 @pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """A folder with the wheel and the sdist of this tree."""
+    folder = tmp_path_factory.mktemp("built")
+    done = subprocess.run([sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return folder
+
+
+@pytest.fixture(scope="session")
 def run():
     """Run the installed `nerteach` in a folder; returns the finished process with its text output."""
     program = Path(sys.executable).parent / "nerteach"

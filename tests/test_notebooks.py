@@ -1,4 +1,4 @@
-"""Every lesson in a plain Jupyter kernel, outside the repository, with nothing but the built wheel and its own first cell.
+"""Every lesson and the front page in a plain Jupyter kernel, outside the repository, with nothing but the built wheel and their own first cell.
 
 What a lesson shows is compared with what is stored in it. Cells tagged `trained` depend on a training, whose last digits differ
 between machines: there only the kinds of output are compared. Pictures are compared by their being there.
@@ -18,7 +18,7 @@ import pytest
 
 from conftest import ROOT
 
-LESSONS = sorted((ROOT / "nbs").glob("[ep][nt]/*.ipynb"))
+LESSONS = [*sorted((ROOT / "nbs").glob("[ep][nt]/*.ipynb")), ROOT / "nbs" / "index.ipynb"]
 RUN = """
 import sys, nbformat
 from nbclient import NotebookClient
@@ -33,24 +33,20 @@ def name(path):
 
 
 @pytest.fixture(scope="session")
-def executed(tmp_path_factory):
+def executed(built, tmp_path_factory):
     """Run all lessons, two at a time with one thread each, in a folder of their own; returns what each printed and the folder."""
     folder = tmp_path_factory.mktemp("learner")
-    subprocess.run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "wheels", ROOT], check=True, capture_output=True)
-    venv.create(folder / "venv", with_pip=True)
+    venv.create(folder / "venv")
     python = folder / "venv" / "bin" / "python"
     site = Path(subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True).stdout.strip())
-    lent = folder / "lent"  # this environment's packages, but not nerteach itself
-    lent.mkdir()
-    for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if not re.match(r"_*(editable_+)*nerteach|__editable__|pip\b|.*\.pth$", entry.name):
-            (lent / entry.name).symlink_to(entry)
-    (site / "lent.pth").write_text(f"{lent}\n")
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():  # this environment's packages are lent, but not nerteach itself
+        if not re.match(r"_*(editable_+)*nerteach|__editable__|.*\.pth$", entry.name):
+            (site / entry.name).symlink_to(entry)
     kernel = folder / "kernels" / "wheel"
     kernel.mkdir(parents=True)
     (kernel / "kernel.json").write_text(json.dumps({"argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
                                                     "display_name": "wheel", "language": "python"}))
-    environment = {**os.environ, "JUPYTER_PATH": str(folder), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder / "wheels"), "OMP_NUM_THREADS": "1",
+    environment = {**os.environ, "JUPYTER_PATH": str(folder), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(built), "OMP_NUM_THREADS": "1",
                    "TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     first = next(cell.source for cell in nbformat.read(LESSONS[0], as_version=4).cells if cell.id == "install")
     packages = re.search(r'%pip install -q "(.+)"', first)[1]
@@ -60,18 +56,21 @@ def executed(tmp_path_factory):
         copy = folder / path.parent.name / path.name
         copy.parent.mkdir(exist_ok=True)
         copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-        return subprocess.run([sys.executable, "-c", RUN, copy], cwd=copy.parent, env=environment, capture_output=True, text=True).stderr[-3000:]
+        done = subprocess.run([sys.executable, "-c", RUN, copy], cwd=copy.parent, env=environment, capture_output=True, text=True)
+        return done.returncode and done.stderr[-3000:]
 
     with ThreadPoolExecutor(2) as pool:
         return folder, dict(zip(LESSONS, pool.map(run, LESSONS)))
 
 
 def shown(cell, exact):
-    """What a cell shows: text as it is or only that it is there, pictures by their kind."""
+    """What a cell shows, progress bars apart: text as it is or only that it is there, pictures by their kind."""
     shows = []
     for output in cell.outputs:
         data = {"text/plain": output.text} if output.output_type == "stream" else dict(output.data)
         assert output.get("name") != "stderr", f"{cell.id} writes to stderr: {output.text[:300]}"
+        if "application/vnd.jupyter.widget-view+json" in data:
+            continue
         shows += [(kind, "".join(text) if exact and not kind.startswith("image") else None)
                   for kind, text in sorted(data.items())]
     return shows

@@ -8,19 +8,9 @@ import venv
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from conftest import ROOT
 
 CONTENT = {"nerteach/data.py", "nerteach/cli.py", "nerteach/corpus/en.txt", "nerteach/corpus/pt.txt"}
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("built")
-    done = subprocess.run([sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return folder
 
 
 def test_both_hold_package_and_corpus(built):
