@@ -65,15 +65,15 @@ def executed(built, tmp_path_factory):
 
 def shown(cell, exact):
     """What a cell shows, progress bars apart: text as it is or only that it is there, pictures by their kind."""
-    shows = []
+    printed, shows = "", []
     for output in cell.outputs:
-        data = {"text/plain": output.text} if output.output_type == "stream" else dict(output.data)
         assert output.get("name") != "stderr", f"{cell.id} writes to stderr: {output.text[:300]}"
-        if "application/vnd.jupyter.widget-view+json" in data:
-            continue
-        shows += [(kind, "".join(text) if exact and not kind.startswith("image") else None)
-                  for kind, text in sorted(data.items())]
-    return shows
+        if output.output_type == "stream":
+            printed += output.text  # a kernel may send in several parts what was printed at once
+        elif "application/vnd.jupyter.widget-view+json" not in output.data:
+            shows += sorted((kind, "".join(text)) for kind, text in output.data.items())
+    shows += [("printed", printed)] * bool(printed)
+    return [(kind, text if exact and not kind.startswith("image") else None) for kind, text in shows]
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=name)
