@@ -22,8 +22,10 @@ LESSONS = [*sorted((ROOT / "nbs").glob("[ep][nt]/*.ipynb")), ROOT / "nbs" / "ind
 RUN = """
 import sys, nbformat
 from nbclient import NotebookClient
+from traitlets.config import Config
 notebook = nbformat.read(sys.argv[1], as_version=4)
-NotebookClient(notebook, timeout=900, kernel_name="wheel").execute()
+sockets = Config(KernelManager={"transport": "tcp" if sys.platform == "win32" else "ipc"})  # ports could be taken twice, files in a folder of one's own not
+NotebookClient(notebook, timeout=900, kernel_name="wheel", config=sockets).execute()
 nbformat.write(notebook, sys.argv[1])
 """
 
@@ -53,8 +55,8 @@ def executed(built, tmp_path_factory):
     subprocess.run([python, "-m", "pip", "install", "-q", packages], check=True, capture_output=True, env=environment)
 
     def run(path):
-        copy = folder / path.parent.name / path.name
-        copy.parent.mkdir(exist_ok=True)
+        copy = folder / name(path) / path.name
+        copy.parent.mkdir(parents=True)
         copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
         done = subprocess.run([sys.executable, "-c", RUN, copy], cwd=copy.parent, env=environment, capture_output=True, text=True)
         return done.returncode and done.stderr[-3000:]
@@ -80,7 +82,7 @@ def shown(cell, exact):
 def test_lesson_runs_from_the_wheel_and_shows_what_is_stored(path, executed):
     folder, errors = executed
     assert not errors[path], errors[path]
-    stored, fresh = nbformat.read(path, as_version=4), nbformat.read(folder / path.parent.name / path.name, as_version=4)
+    stored, fresh = nbformat.read(path, as_version=4), nbformat.read(folder / name(path) / path.name, as_version=4)
     for before, after in zip(stored.cells, fresh.cells, strict=True):
         if before.cell_type == "code" and before.id != "install":
             exact = "trained" not in before.metadata.get("tags", [])

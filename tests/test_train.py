@@ -1,6 +1,8 @@
 """Training on tiny encoders of several families, built in memory; and what must be refused."""
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -202,14 +204,43 @@ def test_settings_follow_size_and_width():
     assert choose_settings(own, 100, 384) == own
 
 
-def test_parts_of_a_step_add_up_to_the_step(corpus, tiny, tmp_path):
-    calm = shutil.copytree(tiny, tmp_path / "calm")  # without dropout, which draws other numbers in each part
-    settings = json.loads((calm / "config.json").read_text())
-    (calm / "config.json").write_text(json.dumps(settings | {"hidden_dropout_prob": 0, "attention_probs_dropout_prob": 0}))
+@pytest.fixture(scope="module")
+def calm(tiny, tmp_path_factory):
+    """The tiny encoder without dropout, which draws other numbers in each part of a step."""
+    folder = shutil.copytree(tiny, tmp_path_factory.mktemp("calm") / "model")
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(settings | {"hidden_dropout_prob": 0, "attention_probs_dropout_prob": 0}))
+    return folder
+
+
+def assert_same_steps(one, other):
+    """The losses after each epoch agree, so the steps between them did."""
+    assert [row["train_loss"] for row in other] == pytest.approx([row["train_loss"] for row in one], rel=1e-4)
+
+
+def test_parts_of_a_step_add_up_to_the_step(corpus, calm, tmp_path):
     whole, parts = (fine_tune(corpus, calm, TrainConfig(epochs=2, batch_size=8, accumulation=n), score_entities, tmp_path / str(n)) for n in (1, 4))
-    for one, other in zip(whole.history, parts.history, strict=True):
-        for key in ("train_loss", "validation_loss"):
-            assert other[key] == pytest.approx(one[key], rel=1e-3)
+    assert_same_steps(whole.history, parts.history)
+
+
+def test_two_processes_take_the_steps_of_one(corpus, calm, tmp_path):
+    config = {"epochs": 3, "batch_size": len(corpus["train"])}  # one batch of all sentences: the order does not matter
+    script = tmp_path / "script.py"
+    script.write_text(f"""
+import json
+from nerteach.data import load_corpus
+from nerteach.train import TrainConfig, fine_tune
+corpus = load_corpus("nerteach", "en")
+for split in corpus:
+    corpus[split] = corpus[split].select(range(24))
+result = fine_tune(corpus, {str(calm)!r}, TrainConfig(**{config}), folder="two")
+open(f"history-{{result.folder.name}}.json", "w").write(json.dumps(result.history))
+""")
+    done = subprocess.run([sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", script], cwd=tmp_path,
+                          capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    one = fine_tune(corpus, calm, TrainConfig(**config), folder=tmp_path / "one")
+    assert_same_steps(one.history, json.loads((tmp_path / "history-two.json").read_text()))
 
 
 def test_half_precision_trains_and_saves_single(corpus, tiny, tmp_path):
