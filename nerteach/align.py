@@ -15,7 +15,7 @@ from pathlib import Path
 
 from datasets import Dataset, IterableDataset
 
-from .data import InputError, first_line, label_names
+from .data import InputError, first_line, label_names, new_axes
 
 # %% ../nbs/en/02_align.ipynb #def-find-encoder
 def find_encoder(
@@ -126,9 +126,7 @@ def plot_alignment(
     ax=None,                     # matplotlib Axes to draw on; `None` makes one
 ):                               # The Axes
     "Draw words, the tokens they are cut into, and the tokens' labels."
-    if ax is None:
-        import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(0.5 * len(tokens), 2), dpi=80, layout="constrained")[1]
+    ax = new_axes(ax, (0.5 * len(tokens), 2), 80)
     for word, text in enumerate(words):
         places = [token for token, index in enumerate(word_ids) if index == word]
         middle = sum(places) / len(places) if places else None

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .data import InputError, Span, labels_to_spans, plot_groups, say, spans_to_labels
+from .data import InputError, Span, labels_to_spans, new_axes, plot_groups, say, spans_to_labels
 from .metrics import check_pairs, f1_interval, score_entities
 
 # %% ../nbs/en/05_analysis.ipynb #def-helpers
@@ -205,9 +205,7 @@ def plot_confusion(
     ax=None,                            # matplotlib Axes to draw on; `None` makes one
 ):                                      # The Axes
     "Draw a confusion matrix: the darker a cell, the more entities; the number stands in it."
-    if ax is None:
-        import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(3.4, 3), layout="constrained")[1]
+    ax = new_axes(ax, (3.4, 3))
     values = np.array([list(row.values()) for row in matrix.values()])
     ax.imshow(values, cmap="Greys")
     for row, column in np.ndindex(values.shape):
@@ -261,7 +259,7 @@ def score_groups(
         overall = score_entities(y_true=true, y_pred=pred)["overall"]
         low, high = f1_interval(y_true=true, y_pred=pred)
         scores[name] = {"precision": overall["precision"], "recall": overall["recall"], "f1": overall["f1"], "low": low, "high": high,
-                        "support": overall["support"], "predicted": sum(map(len, list_spans(pred))),
+                        "support": overall["support"], "predicted": sum(name in names for row in pred_groups for names in row),
                         "sentences": sum(any(label != "O" for label in t + p) for t, p in zip(true, pred))}
     return scores
 
@@ -344,9 +342,7 @@ def plot_group_scores(
     ax=None,                              # matplotlib Axes to draw on; `None` makes one
 ):                                        # The Axes
     "Draw the F1 of each group with its 95% interval; the support stands in brackets."
-    if ax is None:
-        import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(5, 0.6 + 0.24 * len(scores)), layout="constrained")[1]
+    ax = new_axes(ax, (5, 0.6 + 0.24 * len(scores)))
     places = range(len(scores))
     ax.hlines(places, [row["low"] for row in scores.values()], [row["high"] for row in scores.values()], color="0.6", lw=3)
     ax.plot([row["f1"] for row in scores.values()], places, "o", color="black", markersize=4)
@@ -413,9 +409,7 @@ def plot_word_losses(
     """
     if not len(words) == len(labels) == len(probabilities):
         raise InputError(f"{len(words)} words, {len(labels)} labels and {len(probabilities)} probabilities: give one of each for every word")
-    if ax is None:
-        import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(max(4, 0.22 * len(words)), 2.4), layout="constrained")[1]
+    ax = new_axes(ax, (max(4, 0.22 * len(words)), 2.4))
     losses = [word_loss(probability, "the sentence") for probability in probabilities]
     ax.bar(range(len(words)), [loss or 0 for loss in losses], color=["0.75" if label == "O" else "tab:blue" for label in labels])
     for word, loss in enumerate(losses):

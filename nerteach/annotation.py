@@ -25,8 +25,8 @@ import regex
 from datasets import Dataset, DatasetDict
 from sklearn.metrics import cohen_kappa_score
 
-from .data import (InputError, InputNote, char_spans_to_spans, check_sentence, first_line, labels_to_spans, named_labels,
-                           pair_sentences, read_lines, say, spans_to_labels, split_words, to_iob2)
+from .data import (InputError, InputNote, char_spans_to_spans, check_sentence, first_line, labels_to_spans, legend_on_top,
+                           named_labels, new_axes, pair_sentences, read_lines, say, spans_to_labels, split_words, to_iob2)
 from .metrics import f1_interval, score_entities
 
 # %% ../nbs/en/08_your_data.ipynb #def-offset-map
@@ -599,9 +599,7 @@ def plot_learning_curve(
     ax=None,                        # matplotlib Axes to draw on; `None` makes one
 ):                                  # The Axes
     "Draw F1 with its interval against the number of training sentences, on a scale where each doubling is equally wide."
-    if ax is None:
-        import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(5, 2.6), dpi=80, layout="constrained")[1]
+    ax = new_axes(ax, (5, 2.6), 80)
     for number, (name, curve) in enumerate(curves.items()):
         reach = [[max(0, row["f1"] - row["low"]) for row in curve], [max(0, row["high"] - row["f1"]) for row in curve]]
         ax.errorbar([row["sentences"] for row in curve], [row["f1"] for row in curve], reach, capsize=3, markersize=4,
@@ -611,9 +609,7 @@ def plot_learning_curve(
     ax.set_xticks(sizes, [str(size) for size in sizes])
     ax.set_xticks([], minor=True)
     ax.set(xlabel=say("training sentences", lang), ylabel="F1", ylim=(0, 1))
-    ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
+    return legend_on_top(ax)
 
 # %% ../nbs/en/08_your_data.ipynb #def-by-annotator
 def by_annotator(

@@ -8,7 +8,8 @@ __all__ = ['WORD_PATTERN', 'MARKED_LINE', 'MARK', 'SPLITS', 'READERS', 'PORTUGUE
            'parse_marked', 'read_lines', 'split_columns', 'read_conll', 'convert_sentences', 'pair_sentences',
            'parse_json_row', 'read_json_lines', 'read_parquet', 'label_names', 'iob2_names', 'check_sentence',
            'make_dataset', 'build_corpus', 'load_folder', 'load_packaged', 'fetch_hub', 'check_hub_split', 'check_hub',
-           'load_corpus', 'named_labels', 'count_entities', 'say', 'plot_groups', 'plot_counts']
+           'load_corpus', 'named_labels', 'count_entities', 'say', 'new_axes', 'legend_on_top', 'plot_groups',
+           'plot_counts']
 
 # %% ../nbs/en/01_data.ipynb #export-imports
 import json
@@ -515,6 +516,21 @@ def say(
     "Say a word of a table or plot in the reader's language."
     return PORTUGUESE.get(term, term) if lang == "pt" else term
 
+# %% ../nbs/en/01_data.ipynb #def-new-axes
+def new_axes(ax, figsize: tuple[float, float], dpi: int | None = None):
+    "The Axes to draw on: those given or, for `None`, new ones (inches, dots per inch); only then is matplotlib loaded."
+    if ax is None:
+        import matplotlib.pyplot as plt
+        ax = plt.subplots(figsize=figsize, dpi=dpi, layout="constrained")[1]
+    return ax
+
+
+def legend_on_top(ax):
+    "Put the legend above the plot, and leave only two sides of its frame; returns the Axes."
+    ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
 # %% ../nbs/en/01_data.ipynb #def-plot-groups
 def plot_groups(
     heights: dict[str, dict[str, float]],  # For each colour, the height of its bar in each group
@@ -524,18 +540,14 @@ def plot_groups(
     ax=None,                               # matplotlib Axes to draw on; `None` makes one
 ):                                         # The Axes
     "Draw bars in groups, one colour for each series; a height that is missing is 0."
-    if ax is None:
-        import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(5, 2.6), dpi=80, layout="constrained")[1]
+    ax = new_axes(ax, (5, 2.6), 80)
     width = 0.8 / len(heights)
     for place, (name, series) in enumerate(heights.items()):
         bars = ax.bar([i + place * width for i in range(len(groups))], [series.get(group, 0) for group in groups], width, label=name)
         ax.bar_label(bars, fmt=fmt, fontsize=8)
     ax.set_xticks([i + 0.4 - width / 2 for i in range(len(groups))], groups)
     ax.set(ylabel=ylabel)
-    ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
+    return legend_on_top(ax)
 
 # %% ../nbs/en/01_data.ipynb #def-plot-counts
 def plot_counts(

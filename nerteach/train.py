@@ -30,7 +30,7 @@ from transformers import (AutoModelForTokenClassification, DataCollatorForTokenC
 
 from .align import (IGNORE_INDEX, LostWords, encode_words, find_encoder, find_lost_words, length_limit, load_tokenizer,
                             restore_words)
-from .data import InputError, first_line, label_names, named_labels, say
+from .data import InputError, first_line, label_names, legend_on_top, named_labels, new_axes, say
 
 # %% ../nbs/en/04_train.ipynb #def-build-model
 def build_model(
@@ -285,17 +285,13 @@ def plot_history(
     ax=None,              # matplotlib Axes to draw on; `None` makes one
 ):                        # The Axes
     "Draw training loss, validation loss and validation F1 by epoch."
-    if ax is None:
-        import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(4.4, 2.2), dpi=72, layout="constrained")[1]
+    ax = new_axes(ax, (4.4, 2.2), 72)
     epochs = [row["epoch"] for row in history]
     for key, style in (("train_loss", "o-"), ("validation_loss", "s-"), ("f1", "^--")):
         ax.plot(epochs, [row[key] for row in history], style, markersize=3, label=say("F1" if key == "f1" else key.replace("_", " "), lang))
     ax.set(xlabel=say("epoch", lang), ylim=(0, None))
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
+    return legend_on_top(ax)
 
 # %% ../nbs/en/04_train.ipynb #def-plot-runs
 def plot_runs(
@@ -305,13 +301,9 @@ def plot_runs(
     ax=None,                           # matplotlib Axes to draw on; `None` makes one
 ):                                     # The Axes
     "Draw one value of several runs by epoch."
-    if ax is None:
-        import matplotlib.pyplot as plt
-        ax = plt.subplots(figsize=(4.4, 2.2), dpi=72, layout="constrained")[1]
+    ax = new_axes(ax, (4.4, 2.2), 72)
     for (name, history), style in zip(histories.items(), ("o-", "s--", "^:", "d-.", "x-", "*--")):
         ax.plot([row["epoch"] for row in history], [row[key] for row in history], style, markersize=4, label=name)
     ax.set(xlabel=say("epoch", lang), ylabel=say("F1" if key == "f1" else key.replace("_", " "), lang), ylim=(0, None))
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
+    return legend_on_top(ax)

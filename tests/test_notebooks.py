@@ -12,6 +12,7 @@ import sysconfig
 import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 import pytest
@@ -58,7 +59,9 @@ def executed(built, tmp_path_factory):
         copy = folder / name(path) / path.name
         copy.parent.mkdir(parents=True)
         copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-        done = subprocess.run([sys.executable, "-c", RUN, copy], cwd=copy.parent, env=environment, capture_output=True, text=True)
+        with TemporaryDirectory(dir=copy.parent) as scratch:  # models are large: gone when the lesson is over
+            done = subprocess.run([sys.executable, "-c", RUN, copy], cwd=copy.parent, env={**environment, "TMPDIR": scratch},
+                                  capture_output=True, text=True)
         return done.returncode and done.stderr[-3000:]
 
     with ThreadPoolExecutor(2) as pool:
