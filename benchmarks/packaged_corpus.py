@@ -19,13 +19,9 @@ from machine import describe_machine
 from nerteach.cli import check_place, limit_train, quiet_loading, write_json
 from nerteach.data import InputError, load_corpus
 from nerteach.inference import evaluate_tagger, load_tagger
-from nerteach.metrics import f1_interval, score_entities
+from nerteach.languages import score_with_interval
+from nerteach.metrics import score_entities
 from nerteach.train import TrainConfig, fine_tune
-
-
-def score_with_interval(y_true, y_pred):
-    """The scores of a split, and the 95% interval of its F1."""
-    return {**score_entities(y_true=y_true, y_pred=y_pred), "interval": f1_interval(y_true=y_true, y_pred=y_pred)}
 
 
 def train_and_score(corpus, seed, tested):

@@ -50,3 +50,14 @@ def run():
                               encoding="utf-8", env={**os.environ, "TQDM_DISABLE": "1"})
 
     return call
+
+
+@pytest.fixture(scope="session")
+def launch():
+    """Run a script, or a module after "-m", in two processes on the CPU; returns the finished launcher with its text output."""
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+
+    def call(*args, cwd):
+        return subprocess.run([*launcher, *map(str, args)], cwd=cwd, capture_output=True, text=True, encoding="utf-8", timeout=300)
+
+    return call

@@ -168,20 +168,15 @@ def test_every_setting_is_a_flag(run, tmp_path):
     assert all("--" + field.name.replace("_", "-") in shown for field in fields(TrainConfig))
 
 
-def launch(*arguments, cwd):
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "-m", "nerteach.cli"]
-    return subprocess.run([*launcher, *arguments], cwd=cwd, capture_output=True, text=True, encoding="utf-8", timeout=300)
-
-
-def test_two_processes_share_a_file_of_one_line(trained, run, tmp_path):
+def test_two_processes_share_a_file_of_one_line(trained, run, launch, tmp_path):
     (tmp_path / "text.txt").write_text(TEXT + "\n", encoding="utf-8")
     model = str(trained[0] / "model")
-    done = launch("predict", model, "--input", "text.txt", "--output", "out.jsonl", cwd=tmp_path)
+    done = launch("-m", "nerteach.cli", "predict", model, "--input", "text.txt", "--output", "out.jsonl", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.jsonl", "text.txt"], "the parts are gone"
     assert (tmp_path / "out.jsonl").read_text(encoding="utf-8") == run("predict", model, TEXT, cwd=tmp_path).stdout
 
 
-def test_two_processes_need_a_file_to_share(trained, tmp_path):
-    done = launch("predict", str(trained[0] / "model"), TEXT, cwd=tmp_path)
+def test_two_processes_need_a_file_to_share(trained, launch, tmp_path):
+    done = launch("-m", "nerteach.cli", "predict", trained[0] / "model", TEXT, cwd=tmp_path)
     assert done.returncode != 0 and "several processes share a file: give --input FILE and --output FILE" in done.stderr

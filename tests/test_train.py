@@ -1,8 +1,6 @@
 """Training on tiny encoders of several families, built in memory; and what must be refused."""
 import json
 import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -223,7 +221,7 @@ def test_parts_of_a_step_add_up_to_the_step(corpus, calm, tmp_path):
     assert_same_steps(whole.history, parts.history)
 
 
-def test_two_processes_take_the_steps_of_one(corpus, calm, tmp_path):
+def test_two_processes_take_the_steps_of_one(corpus, calm, launch, tmp_path):
     config = {"epochs": 3, "batch_size": len(corpus["train"])}  # one batch of all sentences: the order does not matter
     script = tmp_path / "script.py"
     script.write_text(f"""
@@ -236,8 +234,7 @@ for split in corpus:
 result = fine_tune(corpus, {str(calm)!r}, TrainConfig(**{config}), folder="two")
 open(f"history-{{result.folder.name}}.json", "w").write(json.dumps(result.history))
 """)
-    done = subprocess.run([sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", script], cwd=tmp_path,
-                          capture_output=True, text=True, timeout=300)
+    done = launch(script, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     one = fine_tune(corpus, calm, TrainConfig(**config), folder=tmp_path / "one")
     assert_same_steps(one.history, json.loads((tmp_path / "history-two.json").read_text()))
