@@ -1,6 +1,10 @@
+import json
 import os
+import re
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
@@ -37,6 +41,23 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("built")
     done = subprocess.run([sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return folder
+
+
+@pytest.fixture(scope="session")
+def learner(built, tmp_path_factory):
+    """A folder whose venv has nerteach installed from the wheel, as a lesson's first cell does it; other packages are lent by this environment."""
+    folder = tmp_path_factory.mktemp("learner")
+    venv.create(folder / "venv")
+    python = folder / "venv" / "bin" / "python"
+    site = Path(subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True).stdout.strip())
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not re.match(r"_*(editable_+)*nerteach|__editable__|.*\.pth$", entry.name):
+            (site / entry.name).symlink_to(entry)
+    cells = json.loads((ROOT / "nbs" / "en" / "00_tour.ipynb").read_text(encoding="utf-8"))["cells"]
+    first = next("".join(cell["source"]) for cell in cells if cell["id"] == "install")
+    subprocess.run([python, "-m", "pip", "install", "-q", "--no-index", "--find-links", built, re.search(r'%pip install -q "(.+)"', first)[1]],
+                   check=True, capture_output=True)
     return folder
 
 

@@ -5,13 +5,9 @@ between machines: there only the kinds of output are compared. Pictures are comp
 """
 import json
 import os
-import re
 import subprocess
 import sys
-import sysconfig
-import venv
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
@@ -36,27 +32,17 @@ def name(path):
 
 
 @pytest.fixture(scope="session")
-def executed(built, tmp_path_factory):
+def executed(built, learner):
     """Run all lessons, two at a time with one thread each, in a folder of their own; returns what each printed and the folder."""
-    folder = tmp_path_factory.mktemp("learner")
-    venv.create(folder / "venv")
-    python = folder / "venv" / "bin" / "python"
-    site = Path(subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True).stdout.strip())
-    for entry in Path(sysconfig.get_path("purelib")).iterdir():  # this environment's packages are lent, but not nerteach itself
-        if not re.match(r"_*(editable_+)*nerteach|__editable__|.*\.pth$", entry.name):
-            (site / entry.name).symlink_to(entry)
-    kernel = folder / "kernels" / "wheel"
+    kernel = learner / "kernels" / "wheel"
     kernel.mkdir(parents=True)
-    (kernel / "kernel.json").write_text(json.dumps({"argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+    (kernel / "kernel.json").write_text(json.dumps({"argv": [str(learner / "venv" / "bin" / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
                                                     "display_name": "wheel", "language": "python"}))
-    environment = {**os.environ, "JUPYTER_PATH": str(folder), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(built), "OMP_NUM_THREADS": "1",
+    environment = {**os.environ, "JUPYTER_PATH": str(learner), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(built), "OMP_NUM_THREADS": "1",
                    "TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    first = next(cell.source for cell in nbformat.read(LESSONS[0], as_version=4).cells if cell.id == "install")
-    packages = re.search(r'%pip install -q "(.+)"', first)[1]
-    subprocess.run([python, "-m", "pip", "install", "-q", packages], check=True, capture_output=True, env=environment)
 
     def run(path):
-        copy = folder / name(path) / path.name
+        copy = learner / name(path) / path.name
         copy.parent.mkdir(parents=True)
         copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
         with TemporaryDirectory(dir=copy.parent) as scratch:  # models are large: gone when the lesson is over
@@ -65,7 +51,7 @@ def executed(built, tmp_path_factory):
         return done.returncode and done.stderr[-3000:]
 
     with ThreadPoolExecutor(2) as pool:
-        return folder, dict(zip(LESSONS, pool.map(run, LESSONS)))
+        return learner, dict(zip(LESSONS, pool.map(run, LESSONS)))
 
 
 def shown(cell, exact):
