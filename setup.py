@@ -18,7 +18,6 @@ setup(
     author=cfg["author"],
     author_email=cfg["author_email"],
     keywords=cfg["keywords"].split(),
-    url=cfg["repository"],
     python_requires=">=" + cfg["min_python"],
     long_description=(here / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

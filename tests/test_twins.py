@@ -45,7 +45,7 @@ def pair():
 def test_a_twin_shows_and_runs_but_does_not_export(pair):
     english, twin = pair
     assert compare(english, twin) == []
-    assert [cell.source for cell in twin.cells[1:5]] == ["#| hide", 'lang = "pt"', "def f():\n    return 1", "#| hide\nsecret = 1"]
+    assert [cell.source for cell in twin.cells[1:5]] == ["#| hide", 'lang = "pt"', "#| exec_doc\ndef f():\n    return 1", "#| exec_doc\n#| echo: false\nsecret = 1"]
     assert twin.cells[5].metadata["tags"] == ["trained"]
 
 
@@ -96,7 +96,7 @@ def test_making_a_twin_again_keeps_prose_and_outputs_and_renews_code(pair):
     english.cells[4].source = "#| export\nsecret = 2"
     again = make_twin(english, twin)
     assert again.cells[0].source == twin.cells[0].source and again.cells[3].outputs == twin.cells[3].outputs
-    assert again.cells[4].source == "#| hide\nsecret = 2" and compare(english, again) == []
+    assert again.cells[4].source == "#| exec_doc\n#| echo: false\nsecret = 2" and compare(english, again) == []
 
 
 def test_the_command_says_that_all_is_well(capsys):

@@ -26,10 +26,11 @@ def read(path: Path):
 
 
 def translate_code(cell, twin) -> str:
-    """The twin's code: nothing exported, its own language, its own captions; private helpers and `default_exp` are hidden."""
+    """The twin's code: nothing exported but as much documented, its own language, its own captions; private helpers and `default_exp` are hidden."""
     code = cell.source.replace(LANG["en"], LANG["pt"]) if cell.id == "lang" else cell.source
-    code = re.sub(r"^#\| (?:default_exp .*|export)$", "#| hide", code, flags=re.MULTILINE)
-    code = re.sub(r"^#\| exports\n", "", code, flags=re.MULTILINE)
+    code = re.sub(r"^#\| default_exp .*$", "#| hide", code, flags=re.MULTILINE)
+    code = re.sub(r"^#\| export$", "#| exec_doc\n#| echo: false", code, flags=re.MULTILINE)
+    code = re.sub(r"^#\| exports$", "#| exec_doc", code, flags=re.MULTILINE)
     captions = CAPTION.findall(twin.source) if twin else []
     if len(captions) == len(CAPTION.findall(code)):
         code = CAPTION.sub(lambda match: captions.pop(0), code)
