@@ -3,7 +3,7 @@
     python tools/build_site.py
 
 nbdev prepares the notebooks, as it does for Quarto; pandoc reads Quarto's Markdown and writes what MkDocs Material takes,
-which builds `_docs`. How that looks stands in tools/mkdocs.yml, which calls the two functions `on_...` for every page.
+which builds `_docs`. How that looks stands in tools/mkdocs.yml, and MkDocs calls the functions `on_...`.
 """
 import base64
 import json
@@ -19,13 +19,10 @@ import pypandoc
 import yaml
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
-from nbdev.quarto import refresh_quarto_yml
 from nbdev.serve import proc_nbs
 
 ROOT = Path(__file__).resolve().parent.parent
 LANGUAGES = {"en": ("en", "en-US", "English"), "pt": ("pt-BR", "pt-BR", "Português")}  # by folder: Material's name, HTML's, its own
-
-FENCE = "`" * 6  # more than any text inside has
 
 
 def show_output(output: dict, options: dict, page: Path) -> str:
@@ -39,7 +36,7 @@ def show_output(output: dict, options: dict, page: Path) -> str:
         picture = page.with_name(f"{page.stem}-{len(list(page.parent.glob(f'{page.stem}-*.png')))}.png")
         picture.write_bytes(base64.b64decode(data["image/png"]))
         return f"![{options['fig-cap']}]({picture.name}){{alt=\"{escape(options['fig-alt'])}\"}}"
-    return f"{FENCE} text\n{data['text/plain'].rstrip()}\n{FENCE}"
+    return f"~~~~~~ text\n{data['text/plain'].rstrip()}\n~~~~~~"
 
 
 def show_cell(cell: dict, page: Path) -> str:
@@ -49,7 +46,7 @@ def show_cell(cell: dict, page: Path) -> str:
         return source
     options = yaml.safe_load("\n".join(re.findall(r"^#\| *([\w-]+: .*)$", source, flags=re.MULTILINE))) or {}
     code = re.sub(r"^#\|.*\n?", "", source, flags=re.MULTILINE).strip("\n")
-    shown = [f"{FENCE} python\n{code}\n{FENCE}"] * bool(code and options.get("echo", True))
+    shown = [f"~~~~~~ python\n{code}\n~~~~~~"] * bool(code and options.get("echo", True))
     return "\n\n".join(shown + [show_output(output, options, page) for output in cell.get("outputs", [])])
 
 
@@ -68,6 +65,7 @@ def read_page(path: Path, page: Path) -> tuple[dict, str]:
 def write_pages(source: Path, docs: Path) -> dict[Path, Path]:
     """Write every page as MkDocs takes it, under the name that nbdev gives it; returns that name for each source."""
     shutil.copytree(source / "images", docs / "images")
+    shutil.copy(ROOT / "tools" / "site.css", docs)
     names, texts = {}, {}
     for path in (path.relative_to(source) for path in source.rglob("*") if path.suffix in (".ipynb", ".md", ".qmd")):
         (docs / path.parent).mkdir(exist_ok=True)
@@ -92,7 +90,6 @@ def list_pages(contents: list, names: dict[Path, Path], apart: list[str]) -> lis
 def build_site(docs: Path) -> None:
     """Make the pages in an empty folder, and the site of them in _docs."""
     os.environ["PYTHONPATH"] = str(ROOT / "tools")  # nbdev's workers find site_docs there
-    refresh_quarto_yml()
     names = write_pages(proc_nbs(ROOT / "nbs", n_workers=2, force=True), docs)
     sidebars = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))["website"]["sidebar"]
     both = [page for page in sidebars[0]["contents"] if page in sidebars[1]["contents"]]
@@ -109,8 +106,9 @@ def on_page_context(context, page, config, nav):
 
 
 def on_post_page(output, page, config):
-    """After it: the language as HTML has it, with its country, and a name for the search that it lacks."""
+    """After it: the language as HTML has it, a name for the search, and no links for which the theme asks for one more sitemap."""
     output = re.sub('(?<=<html lang=")[^"]+', LANGUAGES.get(page.url.rpartition("/")[0], LANGUAGES["en"])[1], output, count=1)
+    output = re.sub('<link rel="alternate"[^>]*>', "", output)
     return output.replace('class="md-search" data-md-component="search"', 'class="md-search" data-md-component="search" aria-label="Search · Busca"')
 
 

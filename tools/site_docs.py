@@ -1,9 +1,11 @@
 """What nbdev shows of a function on the site: what it does, its parameters as a table, and where to read on.
 
-nbdev calls `TableRenderer` and `stay_on_site` by their names in pyproject.toml, with `tools` on the path; nbs/api.qmd.py calls the rest.
+nbdev calls `TableRenderer` and `finish_page` by their names in pyproject.toml, with `tools` on the path; nbs/api.qmd.py calls `describe`.
 """
 import inspect
+import re
 from dataclasses import MISSING, fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
 
 from fastcore.docments import DocmentTbl
@@ -30,33 +32,32 @@ def tabulate(sym) -> str:
             parameter["default"] = field.default_factory()
     for parameter in table.dm.values():
         if parameter["anno"] is not inspect.Parameter.empty:
-            parameter["anno"] = inspect.formatannotation(parameter["anno"])
+            parameter["anno"] = re.sub(r"(?:\w+\.)+", "", inspect.formatannotation(parameter["anno"])).replace("[", r"\[")
         if parameter.get("default", inspect.Parameter.empty) is not inspect.Parameter.empty:
             parameter["default"] = show_default(parameter["default"])
-    return str(table)
+    rows = [table.hdr_str.replace("|    |", "| **Name** |", 1), table.params_str] + [table.return_str] * table.has_return
+    return "\n".join(filter(None, rows))
 
 
-def describe(sym, links: str) -> str:
-    """A heading, the docstring, the table of parameters and links, in Quarto's Markdown."""
-    takes_parameters = inspect.isfunction(sym) or is_dataclass(sym)
-    text = [inspect.getdoc(sym) or "", tabulate(sym) if takes_parameters else "", f"[source]({NbdevLookup().code(sym.__name__)}) · {links}"]
-    return "\n\n".join([f"### {sym.__name__}", '::: {lang="en"}', *filter(None, text), ":::"])
-
-
-def find_lesson(sym) -> str:
-    """Where the English lesson on a function stands on the site."""
-    return NbdevLookup().doc(sym.__name__).removeprefix(get_config().doc_url)
+def describe(name: str, on_api_page: bool) -> str:
+    """A heading, the docstring, the table of parameters and links of what the package exports under a name, in Quarto's Markdown."""
+    lesson, path, _ = NbdevLookup()[name]
+    sym = getattr(import_module(path.removesuffix(".py").replace("/", ".")), name)  # a notebook's own copy has lost its comments
+    lesson = lesson.removeprefix(get_config().doc_url)
+    links = f"[lesson](/{lesson}) · [lição](/{lesson.replace('en/', 'pt/', 1)})" if on_api_page else f"[API](/api.html#{name.lower()})"
+    table = tabulate(sym) if inspect.isfunction(sym) or is_dataclass(sym) else ""
+    return "\n\n".join([f"### {name}", '::: {lang="en"}', inspect.getdoc(sym), table, f"[source]({NbdevLookup().code(name)}) · {links}", ":::"])
 
 
 class TableRenderer(BasicMarkdownRenderer):
     """`show_doc` with a table of parameters."""
 
     def _repr_markdown_(self):
-        return describe(self.sym, f"[API](/api.html#{self.nm.lower()})")
+        return describe(self.nm, on_api_page=False)
 
 
-class stay_on_site(Processor):
-    """Links to what the package has lead to the page on this site, in the language of the page, and the badge stands in the site too."""
+class finish_page(Processor):
+    """Links to what the package has lead to the page on this site, in the language of the page; the badge stands in the site too."""
 
     def begin(self):
         self.folder = "pt" if Path(self.nb.path_).parent.name == "pt" else "en"
@@ -71,3 +72,10 @@ class stay_on_site(Processor):
         for output in cell.get("outputs", []):
             if "text/markdown" in output.get("data", {}):
                 output.data["text/markdown"] = self.localize(output.data["text/markdown"])
+
+    def end(self):
+        """In a twin too a function's table comes before its code."""
+        cells = self.nb.cells
+        for at, (cell, following) in enumerate(zip(cells, cells[1:])):
+            if "exec_doc" in getattr(cell, "directives_", ()) and getattr(following, "has_sd", False):
+                cells[at:at + 2] = following, cell
