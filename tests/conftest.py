@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -82,3 +83,17 @@ def launch():
         return subprocess.run([*launcher, *map(str, args)], cwd=cwd, capture_output=True, text=True, encoding="utf-8", timeout=300)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium without a window; skips where there is none."""
+    from playwright.sync_api import Error, sync_playwright
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        try:
+            chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-background-networking"])
+        except Error as error:
+            pytest.skip(f"no Chromium to open pages with, install it with apt-get install chromium: {str(error)[:200]}")
+        yield chromium
+        chromium.close()

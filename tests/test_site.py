@@ -1,0 +1,227 @@
+"""The docs site in a browser: every page of both languages, search, dark mode, phone width, the switch, and axe-core's rules.
+
+The site is the one in the folder that NERTEACH_SITE names, such as Quarto's; without it, the one that tools/build_site.py builds here.
+"""
+import functools
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+import nerteach._modidx
+from conftest import ROOT
+
+AXE = "axe-core@4.14.1"
+COLAB = "https://colab.research.google.com/github/nerteach/nerteach/blob/main/"
+REPOSITORY = "https://github.com/nerteach/nerteach/blob/main/"
+NAMES = {path.stem: re.sub(r"^\d+_", "", path.stem) for path in sorted((ROOT / "nbs" / "en").glob("*.ipynb"))}  # notebook to page
+LESSONS = [f"{lang}/{page}.html" for lang in ("en", "pt") for page in NAMES.values()]
+PAGES = ["index.html", "api.html", "glossary.html", *LESSONS]
+SEARCH = {"box": ".md-search__input, .aa-Input", "hit": ".md-search-result__link, .aa-Item a"}  # Material's, Quarto's
+TOGGLE = "label[for^=__palette]:visible, .quarto-color-scheme-toggle:visible"
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The folder with the built site."""
+    if "NERTEACH_SITE" in os.environ:
+        return Path(os.environ["NERTEACH_SITE"]).resolve()
+    done = subprocess.run([sys.executable, ROOT / "tools" / "build_site.py"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return ROOT / "_docs"
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    """Where a server of this machine serves the site."""
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture
+def page(browser, address):
+    """A browser's page that notes what a reader should never meet: errors, and anything fetched from elsewhere."""
+    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    page.faults = []
+    page.on("console", lambda message: page.faults.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.on("response", lambda response: page.faults.append(f"{response.status} {response.url}") if response.status >= 400 else None)
+    page.on("request", lambda request: page.faults.append(request.url) if not request.url.startswith((address, "data:", "blob:")) else None)
+    yield page
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory):
+    """The file of axe-core, from npm."""
+    folder = tmp_path_factory.mktemp("axe")
+    if not shutil.which("npm"):
+        pytest.skip("no npm to fetch axe-core with")
+    done = subprocess.run(["npm", "install", "--no-save", "--prefix", folder, AXE], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"npm cannot fetch {AXE}: {done.stderr[-300:]}")
+    return folder / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="session")
+def contents(site):
+    """What each page holds: its soup, its ids, its links, and the links and tables under each heading that has an id."""
+    return {name: read_contents(BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser")) for name in PAGES}
+
+
+def read_contents(soup):
+    ids, links, sections, section = set(), [], {}, None
+    for element in soup.find_all(True):
+        link = element.get("href") or element.get("src")
+        ids |= {element["id"]} if element.has_attr("id") else set()
+        links += [link] if link else []
+        if re.fullmatch("h[1-6]", element.name):
+            section = sections.setdefault(element.get("id") or element.parent.get("id"), {"links": [], "table": False})  # Quarto's sections have the id
+        elif section:
+            section["links"] += [link] if link else []
+            section["table"] |= element.name == "table"
+    return SimpleNamespace(soup=soup, ids=ids, links=links, sections=sections)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_without_a_fault_and_fits_a_phone(name, page):
+    page.goto(name, wait_until="networkidle")
+    assert page.faults == []
+    assert page.locator("html").get_attribute("lang") == ("pt-BR" if name.startswith("pt/") else "en-US")
+    assert page.evaluate("[...document.images].filter(image => !image.alt.trim() || !image.naturalWidth).map(image => image.src)") == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_serious(name, page, axe):
+    page.goto(name)
+    assert find_violations(page, axe, {}) == []
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if not name.startswith("pt/")])  # a twin has the same colours
+def test_axe_finds_enough_contrast_in_the_dark(name, page, axe):
+    page.emulate_media(color_scheme="dark")
+    page.goto(name)
+    assert find_violations(page, axe, {"runOnly": ["color-contrast"]}) == []
+
+
+def find_violations(page, axe, options):
+    """The rule and the HTML of everything serious that axe-core finds on a page."""
+    page.add_script_tag(path=axe)
+    found = page.evaluate("options => axe.run({resultTypes: ['violations'], ...options})", options)["violations"]
+    return [(rule["id"], node["html"][:150]) for rule in found if rule["impact"] in ("serious", "critical") for node in rule["nodes"]]
+
+
+@pytest.mark.parametrize("query, target", [("alignment", "en/align.html"), ("alinhamento", "pt/align.html"),
+                                           ("inference", "en/inference.html"), ("inferência", "pt/inference.html")])
+def test_search_lands_on_the_page(query, target, page):
+    page.goto("index.html", wait_until="networkidle")
+    page.keyboard.press("/")
+    page.locator(SEARCH["box"]).first.press_sequentially(query)
+    hits = page.locator(SEARCH["hit"])
+    hits.first.wait_for()
+    links = [urlsplit(hit.get_attribute("href")).path for hit in hits.all()]
+    at = next((at for at, link in enumerate(links[:3]) if link.endswith(target)), None)
+    assert at is not None, links[:3]
+    hits.nth(at).click()
+    page.wait_for_url(f"**/{target}*")
+    assert page.faults == []
+
+
+@pytest.mark.parametrize("name", ["en/align.html", "pt/align.html"])
+def test_the_switch_keeps_the_lesson(name, page):
+    other = name.replace("en/", "pt/") if name.startswith("en/") else name.replace("pt/", "en/")
+    page.goto(name)
+    page.locator("article, main").last.get_by_role("link", name={"en": "Português", "pt": "English"}[name[:2]], exact=True).first.click()
+    page.wait_for_url(f"**/{other}")
+    assert page.locator("html").get_attribute("lang") == ("pt-BR" if other.startswith("pt/") else "en-US")
+
+
+def test_dark_mode_is_one_click_and_stays(page):
+    def brightness():
+        return sum(map(float, re.findall(r"[\d.]+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[:3]))
+
+    page.goto("en/align.html")
+    light = brightness()
+    page.locator(TOGGLE).first.click()
+    page.wait_for_function("before => getComputedStyle(document.body).backgroundColor != before", arg="rgb(255, 255, 255)")
+    assert brightness() < 200 < 600 < light
+    page.goto("pt/data.html", wait_until="networkidle")
+    assert brightness() < 200
+
+
+def test_the_keyboard_reaches_the_lesson_and_the_search(page):
+    page.goto("en/align.html", wait_until="networkidle")
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.getAttribute('href') || document.activeElement.className || document.activeElement.id"))
+    assert any("metrics.html" in (place or "") for place in reached)
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.tagName") == "INPUT"
+
+
+def is_dead(link, page, contents, site):
+    """Whether a link leads nowhere on this site, or to a file that this repository does not have; other hosts are not asked."""
+    parts = urlsplit(link.replace(COLAB, REPOSITORY))
+    if parts.scheme:
+        return parts.geturl().startswith(REPOSITORY) and not (ROOT / parts.path.removeprefix(urlsplit(REPOSITORY).path)).exists()
+    target = (site / page).parent / unquote(parts.path) if parts.path else site / page
+    target = target / "index.html" if target.is_dir() else target
+    if not target.exists():
+        return True
+    inside = str(target.resolve().relative_to(site.resolve()))
+    return inside in contents and parts.fragment != "" and unquote(parts.fragment) not in contents[inside].ids
+
+
+def test_no_link_leads_nowhere(contents, site):
+    assert [(page, link) for page, content in contents.items() for link in content.links if is_dead(link, page, contents, site)] == []
+    assert is_dead("pt/no.html", "index.html", contents, site) and is_dead("en/align.html#no", "index.html", contents, site)
+    assert is_dead(f"{REPOSITORY}nbs/no.ipynb", "index.html", contents, site)
+
+
+def test_the_front_page_has_one_way_in_for_each_language(contents):
+    soup = contents["index.html"].soup
+    assert [link["href"] for link in soup.select("a.btn-primary")] == ["en/tour.html", "pt/tour.html"]
+    assert soup.find("mark"), "no marked sentence"
+
+
+@pytest.mark.parametrize("stem", NAMES)
+@pytest.mark.parametrize("lang", ["en", "pt"])
+def test_a_lesson_says_what_it_takes_and_where_it_can_be_run(lang, stem, contents):
+    content, other = contents[f"{lang}/{NAMES[stem]}.html"], {"en": "pt", "pt": "en"}[lang]
+    assert {f"{COLAB}nbs/{lang}/{stem}.ipynb", f"../{other}/{NAMES[stem]}.html"} <= set(content.links)
+    assert {"en": "What it takes.", "pt": "Do que você precisa."}[lang] in content.soup.get_text()
+
+
+@pytest.mark.parametrize("module", nerteach._modidx.d["syms"])
+def test_every_exported_function_has_its_table_its_source_and_its_lesson(module, contents):
+    names = {full.removeprefix(f"{module}."): place for full, place in nerteach._modidx.d["syms"][module].items()}
+    for name, (place, path) in names.items():
+        if "." in name:  # a method stands under its class
+            continue
+        page = place.partition("#")[0].removeprefix("en/")
+        for at, links in ((f"en/{page}", ["api.html"]), (f"pt/{page}", ["api.html"]), ("api.html", [f"en/{page}", f"pt/{page}"])):
+            section = contents[at].sections[name.lower()]
+            assert all(any(f"{link}#{name.lower()}" in found for found in section["links"]) for link in links), (at, name)
+            assert any(f"{path}#L" in found for found in section["links"]), (at, name)
+            assert section["table"] or inspect.isclass(getattr(import_module(module), name)), (at, name)
