@@ -10,6 +10,9 @@ ini = ConfigParser(delimiters=["="])
 ini.read(here / "settings.ini", encoding="utf-8")
 cfg = ini["DEFAULT"]
 version = re.search(r'__version__ = "(.+)"', (here / "nerteach" / "__init__.py").read_text(encoding="utf-8"))[1]
+repository = re.search(r'Repository = "(.+)"', (here / "pyproject.toml").read_text(encoding="utf-8"))[1]
+readme = re.sub(r"(\[[^\]]*\]\()(?!https?:|#)", rf"\1{repository}/blob/main/", (here / "README.md").read_text(encoding="utf-8"))
+readme = re.sub(r"(!\[[^\]]*\]\(\S+)/blob/", r"\1/raw/", readme)  # on PyPI links start nowhere, and a picture is a file
 
 setup(
     version=version,
@@ -19,7 +22,7 @@ setup(
     author_email=cfg["author_email"],
     keywords=cfg["keywords"].split(),
     python_requires=">=" + cfg["min_python"],
-    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description=readme,
     long_description_content_type="text/markdown",
     packages=find_namespace_packages(include=["nerteach", "nerteach.*"]),
     package_data={"nerteach.corpus": ["*"]},

@@ -1,5 +1,6 @@
 """The wheel and the sdist, and the wheel at work in an empty environment outside the repository."""
 import json
+import re
 import subprocess
 import tarfile
 import zipfile
@@ -20,6 +21,9 @@ def test_the_metadata_says_what_settings_say(built):
     metadata = wheel.read(next(entry for entry in wheel.namelist() if entry.endswith("METADATA"))).decode()
     assert "Requires-Python: >=3.10" in metadata and "Provides-Extra: offline" in metadata and "Provides-Extra: dev" in metadata
     assert "Requires-Dist: transformers>=5.2" in metadata and "License-Expression: Apache-2.0" in metadata
+    assert "Project-URL: Documentation, https://" in metadata
+    links = re.findall(r"\]\(([^)]+)\)", metadata)
+    assert any("/raw/main/nbs/images/" in link for link in links) and all(link.startswith(("https://", "#")) for link in links)
 
 
 def test_the_wheel_works_on_its_own(learner, tmp_path):
