@@ -146,7 +146,9 @@ def test_lessons_have_the_anatomy(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
 def test_stored_outputs_are_clean(path):
     assert path.stat().st_size < 150_000
+    assert json.loads(path.read_text(encoding="utf-8"))["metadata"].keys() <= {"kernelspec", "accelerator", "colab"}, "a program left its traces"
     for cell in cells(path, "code"):
+        assert not (cell["outputs"] and "#| eval: false" in source(cell)), f"{cell['id']}: clear its output"
         for output in cell["outputs"]:
             assert output.get("name") != "stderr" and output["output_type"] != "error", cell["id"]
             data = output.get("data", {})

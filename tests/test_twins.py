@@ -75,6 +75,7 @@ def test_a_changed_original_asks_for_its_translation(pair):
     english.cells[0].source = english.cells[0].source.replace("The", "Every")
     english.cells[5].source = english.cells[5].source.replace("Bars", "Grouped bars")
     assert [text.split(":")[0] for text in compare(english, twin) if "changed after" in text] == ["title", "show"]
+    assert any(text.endswith("--translated LESSON#show") for text in compare(english, twin))
     mark_translated(english, twin, "title")
     assert twin.cells[0].metadata["translates"] == digest(english.cells[0])
     assert [text.split(":")[0] for text in compare(english, twin)] == ["show"]
@@ -101,6 +102,13 @@ def test_making_a_twin_again_keeps_prose_and_outputs_and_renews_code(pair):
 
 def test_the_command_says_that_all_is_well(capsys):
     assert main(["--check"]) == 0 and capsys.readouterr().out == "every twin is in step\n"
+
+
+@pytest.mark.parametrize("name", ["02_align#no-such-cell", "02_alignment"])
+def test_the_command_refuses_names_that_lead_nowhere(name, capsys):
+    with pytest.raises(SystemExit):
+        main(["--check", "--translated", name])
+    assert f"{name}: there is no such lesson or cell" in capsys.readouterr().err
 
 
 def test_glossary_terms_stand_once_and_are_linked_in_both_languages():

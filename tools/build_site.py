@@ -116,3 +116,4 @@ if __name__ == "__main__":
     logging.basicConfig(format="%(message)s")  # of a page with a dead link, and of any other fault, for which the build stops
     with TemporaryDirectory() as scratch:
         build_site(Path(scratch) / "docs")
+    print("the site is in _docs")

@@ -90,7 +90,7 @@ def compare_cells(cell, twin) -> list[str]:
         ours, theirs = skeleton(cell.source), skeleton(twin.source)
         wrong = [f"its {part} differ: {ours[part]} in English, {theirs[part]} here" for part in ours if ours[part] != theirs[part]]
     if twin.metadata.get("translates") != digest(cell):
-        wrong.append("the English changed after it was translated: read both, then tools/sync_twins.py --translated")
+        wrong.append(f"the English changed after it was translated: read both, then tools/sync_twins.py --translated LESSON#{cell.id}")
     return wrong
 
 
@@ -117,6 +117,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing, list what differs")
     parser.add_argument("--translated", nargs="+", default=[], metavar="NAME[#CELL]", help="prose that is up to date again, such as 01_data#aims")
     args = parser.parse_args(argv)
+    for item in args.translated:
+        lesson, _, cell_id = item.partition("#")
+        original = NBS / "en" / f"{lesson}.ipynb"
+        if not original.exists() or cell_id and cell_id not in {cell.id for cell in read(original).cells}:
+            parser.error(f"{item}: there is no such lesson or cell; a name is such as 01_data or 01_data#aims")
     wrong = []
     for path in sorted((NBS / "en").glob("*.ipynb")):
         place, english = NBS / "pt" / path.name, read(path)
@@ -124,10 +129,10 @@ def main(argv: list[str] | None = None) -> int:
         if not args.check:
             twin = make_twin(english, twin)
             for name, _, cell_id in (item.partition("#") for item in args.translated):
-                if name.removesuffix(".ipynb") == path.stem:
+                if name == path.stem:
                     mark_translated(english, twin, cell_id)
             nbformat.write(twin, place)
-        wrong += [f"nbs/pt/{path.name}: {text}" for text in (compare(english, twin) if twin else ["there is no twin: run tools/sync_twins.py"])]
+        wrong += [f"nbs/pt/{path.name}: {text.replace('LESSON', path.stem)}" for text in (compare(english, twin) if twin else ["there is no twin: run tools/sync_twins.py"])]
     wrong += [f"nbs/pt/{path.name}: there is no English notebook of this name" for path in sorted((NBS / "pt").glob("*.ipynb"))
               if not (NBS / "en" / path.name).exists()]
     print("\n".join(wrong) or "every twin is in step")
