@@ -90,7 +90,8 @@ def make_learner(built, folder):
     site = call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     (Path(site) / "lent.pth").write_text(str(folder / "lent"))
     call(python, "-m", "pip", "install", "-q", *(f"{name}=={version}" for name, version in COLAB.items()))
-    call(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, "seqeval")  # PyPI has only its source, which a lending venv cannot build
+    # PyPI has seqeval's source only, which the pip of this venv would build with a setuptools that is lent
+    call(sys.executable, "-m", "pip", "wheel", "-q", "--use-pep517", "--no-deps", "-w", folder, "seqeval")
     (folder / "brought.json").write_text(call(python, "-m", "pip", "list", "--format", "json"))
     call(python, "-m", "pip", "install", "-q", "--find-links", built, "--find-links", folder, re.search('%pip install -q "(.+)"', first_cell("en/00_tour"))[1])
     (folder / "after.json").write_text(call(python, "-m", "pip", "list", "--format", "json"))
