@@ -39,8 +39,13 @@ def test_strip_accents_in_both_forms(text, plain):
         assert strip_accents(unicodedata.normalize(form, text)) == plain
 
 
+def is_old(character):
+    """Whether Unicode 3.2 knew it as it is today: tokenizers has older tables than Python, and 384 newer marks are none to it."""
+    return unicodedata.ucd_3_2_0.category(character) == unicodedata.category(character)
+
+
 @settings(deadline=None)
-@given(st.text(max_size=30))
+@given(st.text(st.characters(exclude_categories=["Cs"]).filter(is_old), max_size=30))
 def test_strip_accents_is_what_bert_does(text):
     bert = BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=False)
     assert strip_accents(text) == unicodedata.normalize("NFC", bert.normalize_str(text))
