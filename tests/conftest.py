@@ -62,11 +62,7 @@ def once(tmp_path_factory, worker_id):
 @pytest.fixture(scope="session")
 def built(once):
     """A folder with the wheel and the sdist of this tree."""
-    def make(folder):
-        done = subprocess.run([sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-
-    return once("built", make)
+    return once("built", lambda folder: call(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT))
 
 
 @pytest.fixture(scope="session")
@@ -98,8 +94,9 @@ def make_learner(built, folder):
 
 
 def call(*command):
+    """What a command prints, which must end well."""
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     return done.stdout
 
 

@@ -20,7 +20,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import nerteach._modidx
-from conftest import ROOT
+from conftest import ROOT, call
 
 AXE = "axe-core@4.14.1"
 COLAB = "https://colab.research.google.com/github/nerteach/nerteach/blob/main/"
@@ -40,8 +40,7 @@ def site(once):
         return Path(os.environ["NERTEACH_SITE"]).resolve()
 
     def make(folder):
-        done = subprocess.run([sys.executable, ROOT / "tools" / "build_site.py"], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        call(sys.executable, ROOT / "tools" / "build_site.py")
         shutil.copytree(ROOT / "_docs", folder, dirs_exist_ok=True)
 
     return once("site", make)

@@ -41,12 +41,13 @@ def tabulate(sym) -> str:
 
 def describe(name: str, on_api_page: bool) -> str:
     """A heading, the docstring, the table of parameters and links of what the package exports under a name, in Quarto's Markdown."""
-    lesson, path, _ = NbdevLookup()[name]
+    lookup = NbdevLookup()
+    lesson, path, _ = lookup[name]
     sym = getattr(import_module(path.removesuffix(".py").replace("/", ".")), name)  # a notebook's own copy has lost its comments
     lesson = lesson.removeprefix(get_config().doc_url)
     links = f"[lesson](/{lesson}) · [lição](/{lesson.replace('en/', 'pt/', 1)})" if on_api_page else f"[API](/api.html#{name.lower()})"
     table = tabulate(sym) if inspect.isfunction(sym) or is_dataclass(sym) else ""
-    return "\n\n".join([f"### {name}", '::: {lang="en"}', inspect.getdoc(sym), table, f"[source]({NbdevLookup().code(name)}) · {links}", ":::"])
+    return "\n\n".join([f"### {name}", '::: {lang="en"}', inspect.getdoc(sym), table, f"[source]({lookup.code(name)}) · {links}", ":::"])
 
 
 class TableRenderer(BasicMarkdownRenderer):

@@ -117,8 +117,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing, list what differs")
     parser.add_argument("--translated", nargs="+", default=[], metavar="NAME[#CELL]", help="prose that is up to date again, such as 01_data#aims")
     args = parser.parse_args(argv)
-    for item in args.translated:
-        lesson, _, cell_id = item.partition("#")
+    translated = [item.partition("#")[::2] for item in args.translated]
+    for item, (lesson, cell_id) in zip(args.translated, translated):
         original = NBS / "en" / f"{lesson}.ipynb"
         if not original.exists() or cell_id and cell_id not in {cell.id for cell in read(original).cells}:
             parser.error(f"{item}: there is no such lesson or cell; a name is such as 01_data or 01_data#aims")
@@ -128,8 +128,8 @@ def main(argv: list[str] | None = None) -> int:
         twin = read(place) if place.exists() else None
         if not args.check:
             twin = make_twin(english, twin)
-            for name, _, cell_id in (item.partition("#") for item in args.translated):
-                if name == path.stem:
+            for lesson, cell_id in translated:
+                if lesson == path.stem:
                     mark_translated(english, twin, cell_id)
             nbformat.write(twin, place)
         wrong += [f"nbs/pt/{path.name}: {text.replace('LESSON', path.stem)}" for text in (compare(english, twin) if twin else ["there is no twin: run tools/sync_twins.py"])]
