@@ -6,15 +6,18 @@ Docs: https://nerteach.github.io/nerteach/en/align.html.md"""
 
 # %% auto #0
 __all__ = ['SPACED', 'IGNORE_INDEX', 'STRATEGIES', 'find_encoder', 'check_tokenizer', 'load_tokenizer', 'inside_ids',
-           'align_labels', 'plot_alignment', 'first_tokens', 'word_predictions', 'encode_words', 'restore_words',
-           'length_limit', 'LostWords', 'find_lost_words']
+           'align_labels', 'plot_alignment', 'first_tokens', 'word_predictions', 'step_costs', 'decode_labels',
+           'word_scores', 'encode_words', 'order_by_length', 'restore_words', 'length_limit', 'best_precision',
+           'LostWords', 'find_lost_words']
 
 # %% ../nbs/en/02_align.ipynb #export-imports
 import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 from datasets import Dataset, IterableDataset
 
 from .data import InputError, first_line, label_names, new_axes
@@ -165,6 +168,52 @@ def word_predictions(
     token_labels = list(token_labels)
     return [lost if token is None else int(token_labels[token]) for token in first_tokens(word_ids, n_words)]
 
+# %% ../nbs/en/02_align.ipynb #def-step-costs
+@cache
+def step_costs(
+    names: tuple[str, ...],  # Label names; the position of a name is its id
+) -> np.ndarray:             # Shape (labels, labels): 0 where the label of the column may follow that of the row, −∞ where it may not
+    "Say which label may follow which in IOB2: I-TYPE only B-TYPE or I-TYPE; a sentence begins as if after O."
+    allowed = [[not name.startswith("I-") or name[2:] == before[2:] for name in names] for before in names]
+    return np.where(allowed, 0.0, -np.inf)
+
+# %% ../nbs/en/02_align.ipynb #def-decode-labels
+def decode_labels(
+    scores: np.ndarray,  # For every word, a logit or log-probability of every label; NaN for a word without a token; shape (W, labels)
+    names: list[str],    # Label names; the position of a name is its id
+) -> list[int]:          # One label id per word; length W
+    """Find the likeliest labels of a sentence that are valid IOB2; a word without a token is "O".
+
+    Source: Viterbi (1967); Forney (1973), The Viterbi Algorithm.
+    """
+    steps, outside = step_costs(tuple(names)), names.index("O")
+    scores = np.where(np.isnan(scores), np.where(np.arange(len(names)) == outside, 0.0, -np.inf), scores)
+    best = scores.argmax(-1).tolist()
+    if not steps[[outside, *best[:-1]], best].any():
+        return best
+    total, arrivals = scores[0] + steps[outside], []
+    for word_scores in scores[1:]:
+        paths = total[:, None] + steps
+        arrivals.append(paths.argmax(0))
+        total = paths.max(0) + word_scores
+    best = [int(total.argmax())]
+    for arrival in reversed(arrivals):
+        best.append(int(arrival[best[-1]]))
+    return best[::-1]
+
+# %% ../nbs/en/02_align.ipynb #def-word-scores
+def word_scores(
+    token_scores: np.ndarray,    # One number per token and label, such as logits; shape (at least T, labels): padding may follow
+    word_ids: list[int | None],  # Word index of each token, `None` at special tokens; length T
+    n_words: int,                # Number of words in the sentence, W
+) -> np.ndarray:                 # The numbers of each word's first token, NaN for a word without one; shape (W, labels)
+    "Bring a model's numbers back to one row per word."
+    positions = first_tokens(word_ids, n_words)
+    seen = [word for word, position in enumerate(positions) if position is not None]
+    scores = np.full((n_words, token_scores.shape[-1]), np.nan)
+    scores[seen] = token_scores[[positions[word] for word in seen]]
+    return scores
+
 # %% ../nbs/en/02_align.ipynb #def-encode-words
 def encode_words(
     dataset: Dataset | IterableDataset,  # Sentences with `tokens` (words) and `ner_tags` (label ids)
@@ -192,9 +241,17 @@ def encode_words(
         return dataset.map(encode, batched=True, remove_columns=[column for column in dropped if column != "tokens"])
     return dataset.map(encode, batched=True, remove_columns=dropped, desc="Tokenizing")
 
+# %% ../nbs/en/02_align.ipynb #def-order-by-length
+def order_by_length(
+    lengths: list[int],  # Length of each sentence, in tokens
+    block: int = 1000,   # Sentences that are sorted together
+) -> list[int]:          # The sentences' positions, shortest first in every block
+    "Put sentences of like length side by side, block by block: batches then need little padding."
+    return sorted(range(len(lengths)), key=lambda row: (row // block, lengths[row]))
+
 # %% ../nbs/en/02_align.ipynb #def-restore-words
 def restore_words(
-    prediction,        # Has `predictions` and `label_ids`, arrays of label ids of shape (sentences, tokens), such as `EvalPrediction`
+    prediction,        # Has `predictions`, of shape (sentences, tokens, labels) or label ids (sentences, tokens), and `label_ids`: an `EvalPrediction`
     encoded: Dataset,  # The sentences from `encode_words`, in the same order
 ) -> list[list[str]]:  # One predicted label per word, by name; words without a token are "O"
     """Bring the predictions for a split back to one label per word.
@@ -208,7 +265,9 @@ def restore_words(
     for row, (predicted, seen, labels, word_ids, gold) in enumerate(rows):
         if [int(i) for i in seen[:len(labels)]] != labels:
             raise InputError(f"row {row} was predicted for another sentence: evaluate in the order of the corpus")
-        restored.append([names[i] for i in word_predictions(predicted, word_ids, len(gold), names.index("O"))])
+        label_ids = (decode_labels(word_scores(predicted, word_ids, len(gold)), names) if np.ndim(predicted) == 2
+                     else word_predictions(predicted, word_ids, len(gold), names.index("O")))
+        restored.append([names[i] for i in label_ids])
     return restored
 
 # %% ../nbs/en/02_align.ipynb #def-length-limit
@@ -229,6 +288,15 @@ def length_limit(
     if max_length is not None and max_length > limit:
         raise InputError(f"max_length {max_length} is more than the {limit} tokens this encoder reads: give at most {limit}")
     return max_length or limit
+
+# %% ../nbs/en/02_align.ipynb #def-best-precision
+def best_precision() -> str:  # "bf16", "fp16" or "fp32"
+    "The narrowest numbers that this machine computes with in hardware: bf16 before fp16 (older GPUs), else fp32."
+    import torch
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    processor = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch does not say: then 32 bits, which every machine can
+    return "bf16" if any(processor.get(name) for name in ("avx512_bf16", "amx_bf16")) else "fp32"
 
 # %% ../nbs/en/02_align.ipynb #def-lost-words
 @dataclass
