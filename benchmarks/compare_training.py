@@ -45,16 +45,18 @@ def run_contestant(command, log):
     return usage.ru_maxrss / 1024
 
 
-def measure(name, python, epochs, seed, folder, gold):
+def measure(name, python, model, seed, folder, gold, epochs=None, steps=None):
     """One training of one contestant."""
     script, arguments, _ = CONTESTANTS[name]
     answers = folder / f"{name}.json"
-    command = [python, PLACE / script, folder, answers, "--model", find_encoder("minilm"), "--seed", str(seed), *arguments]
-    peak = run_contestant(command + (["--epochs", str(epochs)] if epochs else []), folder / f"{name}.log")
+    command = [python, PLACE / script, folder, answers, "--model", find_encoder(model), "--seed", str(seed), *arguments]
+    for flag, value in (("--epochs", epochs), ("--steps", steps)):
+        command += [flag, str(value)] if value else []
+    peak = run_contestant(command, folder / f"{name}.log")
     found = json.loads(answers.read_text(encoding="utf-8"))
     sentences, epochs = sum(1 for _ in open(folder / "train.jsonl", encoding="utf-8")), epochs or found["epochs"]
     return {"contestant": name, "sentences": sentences, "seed": seed, "epochs": epochs, "seconds": round(found["seconds"], 1),
-            "sentences_per_second": round(sentences * epochs / found["seconds"], 1), "peak_mb": round(peak),
+            "sentences_per_second": round(sentences * (epochs or 0) / found["seconds"], 1), "peak_mb": round(peak),
             **score_entities(y_true=gold, y_pred=found["labels"])["overall"], "interval": f1_interval(y_true=gold, y_pred=found["labels"])}
 
 
@@ -69,6 +71,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[2000, 5000], help="training sentences, drawn with the seed")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--model", default="minilm", help="the encoder: minilm, or a folder")
     parser.add_argument("--validation", type=int, default=3000, help="validation sentences to score, the first ones")
     parser.add_argument("--contestants", nargs="+", default=["original", "run_ner", "nerteach"], choices=list(CONTESTANTS))
     parser.add_argument("--epochs", nargs="*", default=[], metavar="NAME=N", help="epochs of a contestant (default: 2; nerteach chooses)")
@@ -77,7 +80,7 @@ def main():
     args = parser.parse_args()
     check_place(args.json)
     pythons, epochs = ({key: value for key, value in (pair.split("=", 1) for pair in pairs)} for pairs in (args.python, args.epochs))
-    print(f"{date.today()}, WikiANN-en, MiniLM, {describe_machine()}", flush=True)
+    print(f"{date.today()}, WikiANN-en, {args.model}, {describe_machine()}", flush=True)
     whole, rows = load_corpus("wikiann", "en"), []
     gold = named_labels(whole["validation"].select(range(args.validation)))
     for size in args.sizes:
@@ -89,13 +92,13 @@ def main():
                         print(f"{size:6} {name:18} not measured: give its Python with --python {name}=PATH", flush=True)
                         continue
                     number = int(epochs.get(name, 0 if name == "nerteach" else 2))
-                    rows.append(measure(name, pythons.get(name, sys.executable), number, seed, Path(folder), gold))
+                    rows.append(measure(name, pythons.get(name, sys.executable), args.model, seed, Path(folder), gold, number))
                     show(rows[-1])
         for name in {row["contestant"]: None for row in rows}:
             runs = [row for row in rows if row["contestant"] == name and row["sentences"] == size]
             if len(runs) > 1:
                 print(f"{size:6} {name:18} mean of {len(runs)} seeds: {mean(r['seconds'] for r in runs):.1f} s, F1 {mean(r['f1'] for r in runs):.3f}", flush=True)
-    write_json(args.json, {"data": "unimelb-nlp/wikiann, en", "model": "minilm", "validation": args.validation, "rows": rows,
+    write_json(args.json, {"data": "unimelb-nlp/wikiann, en", "model": args.model, "validation": args.validation, "rows": rows,
                            "machine": describe_machine(), "date": str(date.today())})
 
 

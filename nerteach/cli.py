@@ -7,8 +7,8 @@ Docs: https://nerteach.github.io/nerteach/en/cli.html.md"""
 # %% auto #0
 __all__ = ['EXAMPLES', 'COMMANDS', 'notes_on_one_line', 'check_place', 'is_main_process', 'write_json', 'limit_train',
            'quiet_loading', 'train_command', 'evaluate_command', 'read_texts', 'predict_command', 'predict_shared',
-           'score_command', 'add_corpus_flags', 'add_train_flags', 'add_evaluate_flags', 'add_predict_flags',
-           'add_score_flags', 'build_parser', 'main']
+           'score_command', 'add_corpus_flags', 'add_train_flags', 'add_precision_flag', 'add_evaluate_flags',
+           'add_predict_flags', 'add_score_flags', 'build_parser', 'main']
 
 # %% ../nbs/en/10_cli.ipynb #export-imports
 import argparse
@@ -123,7 +123,7 @@ def evaluate_command(args: argparse.Namespace) -> None:
     from nerteach.metrics import score_entities, scores_table
     check_place(args.json)
     with quiet_loading(bars=False):
-        tagger = load_tagger(args.model_dir)
+        tagger = load_tagger(args.model_dir, args.precision)
     scores, lost = evaluate_tagger(tagger, load_corpus(args.corpus, args.lang), args.split, score_entities)
     print(f"{args.split} ({lost})\n{scores_table(scores)}")
     write_json(args.json, scores)
@@ -163,7 +163,7 @@ def predict_command(args: argparse.Namespace) -> None:
     texts = read_texts(args)
     first = list(islice(texts, 1))  # complain of missing input before loading a model
     with quiet_loading(bars=False):
-        tagger = load_tagger(args.model_dir)
+        tagger = load_tagger(args.model_dir, args.precision)
     tagged = tag_texts(tagger, chain(first, texts))
     lines = (json.dumps(result, ensure_ascii=False) + "\n" for result in tagged)
     if args.output is None:
@@ -187,7 +187,7 @@ def predict_shared(args: argparse.Namespace, rank: int, processes: int) -> None:
     parts = [Path(f"{args.output}.part{number}") for number in range(processes)]
     state = process_state()
     with quiet_loading(bars=False):
-        tagger = load_tagger(args.model_dir)
+        tagger = load_tagger(args.model_dir, args.precision)
     try:
         with open(parts[rank], "w", encoding="utf-8", newline="\n") as file:
             tagged = tag_texts(tagger, share_out(read_texts(args), rank, processes))
@@ -236,11 +236,16 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the scores to this file")
 
 # %% ../nbs/en/10_cli.ipynb #def-add-other-flags
+def add_precision_flag(parser: argparse.ArgumentParser) -> None:
+    "How exactly a trained model computes."
+    parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), help="numbers to compute with (default: what the machine is fast with)")
+
 def add_evaluate_flags(parser: argparse.ArgumentParser) -> None:
     "Model, corpus, split."
     parser.add_argument("model_dir", help="folder of a trained model, or its id on the Hub")
     add_corpus_flags(parser)
     parser.add_argument("--split", default="test", help="train, validation or test (default: %(default)s)")
+    add_precision_flag(parser)
     parser.add_argument("--json", metavar="FILE", help="write the scores to this file")
 
 def add_predict_flags(parser: argparse.ArgumentParser) -> None:
@@ -249,6 +254,7 @@ def add_predict_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", nargs="*", help="texts to tag, each in quotes")
     parser.add_argument("--input", metavar="FILE", help="file with one text per line; - reads standard input")
     parser.add_argument("--output", metavar="FILE", help="write JSON Lines to this file instead of printing them")
+    add_precision_flag(parser)
 
 def add_score_flags(parser: argparse.ArgumentParser) -> None:
     "Two files."

@@ -11,6 +11,7 @@ def parse_arguments(description, settings=()):
     parser.add_argument("answers", type=Path, help="JSON file to write: seconds of training, and the labels for validation")
     parser.add_argument("--model", required=True, help="folder of the pretrained encoder")
     parser.add_argument("--epochs", type=int, help="passes over the sentences (default: the contestant's own)")
+    parser.add_argument("--steps", type=int, help="steps in all instead of epochs; nerteach alone takes them")
     parser.add_argument("--seed", type=int, default=0)
     if settings:
         parser.add_argument("--settings", choices=settings, default=settings[0])

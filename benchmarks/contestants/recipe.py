@@ -16,9 +16,10 @@ def main():
     from nerteach.train import TrainConfig, fine_tune
 
     names = iob2_names(["PER", "ORG", "LOC"])
-    corpus = {"train": make_dataset(read_split(args.data, "train"), names), "validation": make_dataset(read_split(args.data, "held_back"), names)}
+    corpus = {"train": make_dataset(read_split(args.data, "train"), names),
+              "validation": make_dataset(read_split(args.data, "held_back"), names)}
     with TemporaryDirectory() as folder, quiet_loading():
-        result = fine_tune(corpus, args.model, TrainConfig(epochs=args.epochs, seed=args.seed), score_entities, folder)
+        result = fine_tune(corpus, args.model, TrainConfig(epochs=args.epochs, steps=args.steps, seed=args.seed), score_entities, folder)
         answers = label_words(load_tagger(folder), [row["tokens"] for row in read_split(args.data, "validation")])
     write_answers(args, result.train_seconds, [[label for label, _ in answer] for answer in answers], epochs=result.config.epochs)
 
