@@ -6,10 +6,10 @@ Docs: https://nerteach.github.io/nerteach/en/train.html.md"""
 
 # %% auto #0
 __all__ = ['PRECISIONS', 'FROZEN', 'MIN_STEPS', 'SHUFFLED', 'build_model', 'setting', 'TrainConfig', 'cut_batches',
-           'choose_settings', 'LengthBatches', 'WordCollator', 'token_loss', 'process_state', 'count_parts',
-           'training_arguments', 'seqeval_f1', 'SplitScorer', 'score_split', 'sort_by_length', 'epoch_history',
-           'FineTuned', 'check_splits', 'prepare', 'make_folder', 'shared_folder', 'fine_tune', 'save_model',
-           'plot_history', 'plot_runs']
+           'choose_settings', 'LengthBatches', 'StepOrder', 'WordTrainer', 'WordCollator', 'token_loss',
+           'process_state', 'count_parts', 'training_arguments', 'seqeval_f1', 'SplitScorer', 'score_split',
+           'sort_by_length', 'epoch_history', 'FineTuned', 'check_splits', 'prepare', 'make_folder', 'shared_folder',
+           'fine_tune', 'save_model', 'plot_history', 'plot_runs']
 
 # %% ../nbs/en/04_train.ipynb #export-imports
 import json
@@ -104,12 +104,13 @@ def cut_batches(
     lengths: list[int],               # Tokens of each sentence, the shortest first
     batch_size: int | None = None,    # Sentences in a batch; `None` lets the tokens decide
     tokens: int = 400,                # Most tokens in a batch, padding included; a longer sentence gets a batch of its own
+    least: int = 1,                   # Sentences that a batch has at least, if there are as many
 ) -> list[tuple[int, int]]:           # Each batch as (first sentence, sentence after the last)
     "Cut sentences that stand in order of length into batches."
     cuts = [0]
     for place, length in enumerate(lengths):
         size = place - cuts[-1]
-        if size and (size == batch_size if batch_size else (size + 1) * length > tokens):
+        if min(size, len(lengths) - place) >= least and (size >= batch_size if batch_size else (size + 1) * length > tokens):
             cuts.append(place)
     return list(zip(cuts, [*cuts[1:], len(lengths)]))
 
@@ -127,27 +128,51 @@ def choose_settings(
 
 # %% ../nbs/en/04_train.ipynb #def-length-batches
 class LengthBatches(torch.utils.data.Dataset):
-    "Training sentences as ready batches of like length: each item is a list of rows, which `Trainer` draws in random order."
+    "Training sentences as ready batches of like length; each item is a batch, or one of the parts of a batch, as a list of rows."
 
     def __init__(
         self,
         encoded: Dataset,     # Training sentences from `encode_words`
         config: TrainConfig,  # Says how many sentences, or tokens, a step has
-        parts: int = 1,       # Batches that make one step: processes × accumulation
+        parts: int = 1,       # Parts in which a batch is computed: processes × accumulation
     ):
         lengths = np.array([len(ids) for ids in encoded["input_ids"]])
-        self.rows = np.lexsort((np.random.default_rng(config.seed).random(len(lengths)), lengths))  # chance decides between equals
-        self.encoded = encoded.select_columns(["input_ids", "attention_mask", "labels"])
-        size = config.batch_size and math.ceil(config.batch_size / parts)
-        self.cuts = cut_batches(lengths[self.rows].tolist(), size, max(1, config.step_tokens // parts))
+        rows = np.lexsort((np.random.default_rng(config.seed).random(len(lengths)), lengths))  # chance decides between equals
+        cuts = cut_batches(lengths[rows].tolist(), config.batch_size, config.step_tokens, parts)
+        self.encoded, self.parts = encoded.select_columns(["input_ids", "attention_mask", "labels"]), parts
+        self.rows = [part for start, end in cuts for part in np.array_split(rows[start:end], parts)]
 
     def __len__(self) -> int:
-        return len(self.cuts)
+        return len(self.rows)
 
-    def __getitem__(self, batch: int) -> list[dict]:
-        start, end = self.cuts[batch]
-        columns = self.encoded[self.rows[start:end]]
+    def __getitem__(self, item: int) -> list[dict]:
+        columns = self.encoded[self.rows[item]]
         return [dict(zip(columns, values)) for values in zip(*columns.values())]
+
+# %% ../nbs/en/04_train.ipynb #def-step-order
+class StepOrder(torch.utils.data.Sampler):
+    "Batches in random order, anew in every epoch; the parts of a batch stay side by side."
+
+    def __init__(self, batches: LengthBatches, seed: int):
+        self.batches, self.seed, self.epoch = batches, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[int]:
+        items = np.arange(len(self.batches)).reshape(-1, self.batches.parts)
+        return iter(np.random.default_rng((self.seed, self.epoch)).permutation(items).ravel().tolist())
+
+# %% ../nbs/en/04_train.ipynb #def-word-trainer
+class WordTrainer(Trainer):
+    "A `Trainer` that draws from `LengthBatches` whole batches, and from anything else as ever."
+
+    def _get_train_sampler(self, train_dataset=None):
+        train = self.train_dataset if train_dataset is None else train_dataset
+        return StepOrder(train, self.args.seed) if isinstance(train, LengthBatches) else super()._get_train_sampler(train)
 
 # %% ../nbs/en/04_train.ipynb #def-word-collator
 class WordCollator(DataCollatorForTokenClassification):
@@ -318,7 +343,7 @@ def fine_tune(
     streamed = isinstance(train := encoded["train"], IterableDataset)
     config = choose_settings(config, [] if streamed else [len(ids) for ids in train["input_ids"]], network.config.hidden_size)
     with shared_folder(folder) as checkpoints:
-        trainer = Trainer(
+        trainer = WordTrainer(
             network, training_arguments(config, checkpoints, streamed), WordCollator(tokenizer),
             train if streamed else LengthBatches(train, config, count_parts(config)), encoded["validation"], compute_loss_func=token_loss,
             compute_metrics=SplitScorer(encoded["validation"], score))

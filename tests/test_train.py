@@ -1,6 +1,8 @@
 """Training on tiny encoders of several families, built in memory; and what must be refused."""
 import json
+import random
 import shutil
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -10,10 +12,10 @@ from transformers import (AutoModelForTokenClassification, AutoTokenizer, BertCo
                           DistilBertForMaskedLM, ModernBertConfig, ModernBertForMaskedLM, PreTrainedTokenizerFast, RobertaConfig,
                           RobertaForMaskedLM, XLMRobertaConfig, XLMRobertaForMaskedLM)
 
-from nerteach.data import InputError, build_corpus, load_corpus, named_labels
+from nerteach.data import InputError, build_corpus, label_names, load_corpus, named_labels
 from nerteach.inference import load_tagger, tag_texts
 from nerteach.metrics import score_entities
-from nerteach.train import TrainConfig, build_model, choose_settings, fine_tune
+from nerteach.train import StepOrder, TrainConfig, build_model, choose_settings, cut_batches, fine_tune
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -195,11 +197,50 @@ def test_a_model_without_label_names_is_refused(tiny, tmp_path):
 
 
 def test_settings_follow_size_and_width():
-    assert choose_settings(TrainConfig(), 168, 384).epochs > choose_settings(TrainConfig(), 20_000, 384).epochs == 2
-    assert choose_settings(TrainConfig(), 1, 384).epochs == 20
-    assert choose_settings(TrainConfig(), 20_000, 768).learning_rate < choose_settings(TrainConfig(), 20_000, 384).learning_rate
-    own = TrainConfig(epochs=7, batch_size=5, learning_rate=1e-5)
-    assert choose_settings(own, 100, 384) == own
+    few, many = [13] * 168, [13] * 20_000
+    assert choose_settings(TrainConfig(), few, 384).epochs > choose_settings(TrainConfig(), many, 384).epochs == 2
+    assert choose_settings(TrainConfig(), [13], 384).epochs == 20
+    assert choose_settings(TrainConfig(), many, 768).learning_rate < choose_settings(TrainConfig(), many, 384).learning_rate
+    own = TrainConfig(epochs=7, batch_size=5, learning_rate=1e-5, precision="fp32")
+    assert choose_settings(own, few, 384) == own
+
+
+@pytest.mark.parametrize("batch_size, tokens, least", [(None, 400, 1), (8, 400, 1), (None, 60, 2), (5, 400, 4), (1, 400, 3)])
+def test_batches_hold_every_sentence_once_and_no_more_than_asked(batch_size, tokens, least):
+    lengths = sorted(random.Random(0).choices(range(3, 70), k=203))
+    cuts = cut_batches(lengths, batch_size, tokens, least)
+    assert [place for start, end in cuts for place in range(start, end)] == list(range(203))
+    sizes = [end - start for start, end in cuts]
+    assert min(sizes) >= least
+    for (_, end), size in zip(cuts[:-1], sizes):
+        assert size <= max(batch_size, least) if batch_size else size == least or size * lengths[end - 1] <= tokens
+
+
+@pytest.mark.parametrize("lengths, least", [([], 1), ([9], 1), ([9], 4), ([1000, 1000], 1)])
+def test_few_or_long_sentences_still_make_batches(lengths, least):
+    cuts = cut_batches(lengths, None, 400, least)
+    assert cuts[0][0] == 0 and cuts[-1][1] == len(lengths) and len(cuts) == max(1, len(lengths))
+
+
+def test_every_epoch_takes_the_batches_in_another_order(corpus, tiny, tmp_path):
+    orders = []
+
+    class Watched(StepOrder):
+        def __iter__(self):
+            orders.append(list(super().__iter__()))
+            return iter(orders[-1])
+
+    with patch("nerteach.train.StepOrder", Watched):
+        fine_tune(corpus, tiny, TrainConfig(epochs=2, batch_size=2), score_entities, tmp_path / "model")
+    assert sorted(orders[-1]) == sorted(orders[-2]) == list(range(12)) and orders[-1] != orders[-2]
+
+
+def test_the_vocabulary_is_frozen_unless_asked(corpus, tiny, tmp_path):
+    before = build_model(tiny, label_names(corpus)).get_input_embeddings().weight
+    for frozen in ("vocabulary", "nothing"):
+        result = fine_tune(corpus, tiny, TrainConfig(epochs=1, frozen=frozen), score_entities, tmp_path / frozen)
+        after = load_tagger(result.folder).model.get_input_embeddings().weight
+        assert torch.equal(before, after) == (frozen == "vocabulary")
 
 
 @pytest.fixture(scope="module")
@@ -218,12 +259,12 @@ def assert_same_steps(one, other, *losses):
 
 
 def test_parts_of_a_step_add_up_to_the_step(corpus, calm, tmp_path):
-    whole, parts = (fine_tune(corpus, calm, TrainConfig(epochs=2, batch_size=8, accumulation=n), score_entities, tmp_path / str(n)) for n in (1, 4))
+    whole, parts = (fine_tune(corpus, calm, TrainConfig(epochs=2, batch_size=8, accumulation=n, precision="fp32"), score_entities, tmp_path / str(n)) for n in (1, 4))
     assert_same_steps(whole.history, parts.history, "train_loss", "validation_loss")
 
 
 def test_two_processes_take_the_steps_of_one(corpus, calm, launch, tmp_path):
-    config = {"epochs": 3, "batch_size": len(corpus["train"])}  # one batch of all sentences: the order does not matter
+    config = {"epochs": 3, "batch_size": len(corpus["train"]), "precision": "fp32"}  # one batch of all sentences: the order does not matter
     script = tmp_path / "script.py"
     script.write_text(f"""
 import json
