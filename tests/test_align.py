@@ -1,13 +1,16 @@
 """The alignment over random words and Unicode, and tokenizers of other families."""
+import itertools
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nerteach.align import (IGNORE_INDEX, STRATEGIES, align_labels, check_tokenizer, encode_words, find_encoder, find_lost_words,
-                            first_tokens, inside_ids, restore_words, word_predictions)
-from nerteach.data import InputError, build_corpus, iob2_names
+from nerteach.align import (IGNORE_INDEX, STRATEGIES, align_labels, best_precision, check_tokenizer, decode_labels, encode_words, find_encoder,
+                            find_lost_words, first_tokens, inside_ids, order_by_length, restore_words, word_predictions)
+from nerteach.data import InputError, build_corpus, iob2_names, label_names, to_iob2
+from nerteach.train import PRECISIONS
 
 NAMES = iob2_names(["PER", "ORG", "LOC"])
 WORDS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12), min_size=1, max_size=8)
@@ -103,3 +106,47 @@ def test_predictions_must_be_in_order_and_complete(tokenizer):
         restore_words(SimpleNamespace(predictions=labels[::-1], label_ids=labels[::-1]), encoded)
     with pytest.raises(InputError, match="1 predicted rows for 2"):
         restore_words(SimpleNamespace(predictions=labels[:1], label_ids=labels[:1]), encoded)
+
+
+def test_logits_come_back_as_valid_labels_and_a_word_without_token_as_o(tokenizer):
+    encoded = encode_words(build_corpus({"test": ROWS[:1]})["test"], tokenizer)
+    word_ids, labels = encoded["word_ids"][0], encoded["labels"][0]
+    logits = np.tile([0.0, 1.0, 5.0], (1, len(labels), 1))  # I-PER for every token: at the beginning, and behind a word that has none
+    assert word_ids.count(1) == 0 and label_names(encoded) == ["O", "B-PER", "I-PER"]
+    assert restore_words(SimpleNamespace(predictions=logits, label_ids=[labels]), encoded) == [["B-PER", "O", "B-PER"]]
+
+
+def brute_force(scores, names):
+    """The best valid sequence by trying all of them."""
+    outside = names.index("O")
+    lost = [0.0 if place == outside else -np.inf for place in range(len(names))]
+    rows = [lost if np.isnan(row).any() else row for row in scores]
+    valid = [ids for ids in itertools.product(range(len(names)), repeat=len(rows)) if to_iob2([names[i] for i in ids]) == [names[i] for i in ids]]
+    return max(valid, key=lambda ids: sum(row[i] for row, i in zip(rows, ids)))
+
+
+@pytest.mark.parametrize("names", [["O", "B-PER", "I-PER", "B-LOC", "I-LOC"], ["I-A", "O", "B-A"], ["O"]])
+def test_decoding_finds_the_best_of_all_valid_sequences(names):
+    rng, repaired = np.random.default_rng(0), 0
+    for n_words in range(5):
+        for _ in range(30):
+            scores = rng.normal(size=(n_words, len(names)))
+            scores[rng.random(n_words) < 0.15] = np.nan
+            found = decode_labels(scores, names)
+            assert found == list(brute_force(scores, names))
+            assert to_iob2([names[i] for i in found]) == [names[i] for i in found]
+            repaired += not np.isnan(scores).any() and found != scores.argmax(-1).tolist()
+    assert repaired > 10 or len(names) == 1, "the example must hold sequences that IOB2 forbids"
+
+
+def test_order_by_length_is_a_permutation_within_blocks():
+    lengths = np.random.default_rng(0).integers(1, 50, 2500).tolist()
+    order = order_by_length(lengths)
+    for start in range(0, 2500, 1000):
+        block = order[start:start + 1000]
+        assert sorted(block) == list(range(start, min(start + 1000, 2500)))
+        assert [lengths[row] for row in block] == sorted(lengths[row] for row in block)
+
+
+def test_precision_is_one_that_training_takes():
+    assert best_precision() in PRECISIONS

@@ -1,5 +1,6 @@
 """Windows and offsets over random input, with a model that labels by a rule instead of by training; cards and uploads of a tiny one."""
 import math
+import random
 import re
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from string import Formatter
@@ -15,9 +16,11 @@ from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, Offl
 from huggingface_hub.utils import filter_repo_objects
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqeval.metrics import f1_score
 from transformers import BertConfig, BertForTokenClassification
 
-from nerteach.data import InputError, build_corpus, load_corpus, split_words
+from nerteach.align import encode_words, find_lost_words
+from nerteach.data import InputError, build_corpus, load_corpus, named_labels, split_words
 from nerteach.inference import (CAPITALS, CARD, CardFacts, Tagger, compare_words, cut_windows, evaluate_tagger, gold_probabilities,
                                 join_windows, label_words, load_tagger, mark_entities, push_to_hub, tag_texts, write_model_card)
 from nerteach.metrics import score_entities
@@ -85,6 +88,34 @@ def test_many_texts_come_one_by_one(rule_tagger):
     results = tag_texts(rule_tagger, texts())
     assert next(results)["text"] == "text 0" and len(drawn) == 1000
     assert sum(1 for _ in results) == 2499
+
+
+def test_batches_and_blocks_change_no_answer(rule_tagger):
+    rng = random.Random(0)
+    sentences = [["Recife", "and", "Olinda", "are", "old"][:rng.randint(0, 5)] for _ in range(2300)]
+    whole = label_words(rule_tagger, iter(sentences))
+    assert [len(answer) for answer in whole] == [len(words) for words in sentences]
+    for row in (0, 999, 1000, 2299):
+        assert label_words(rule_tagger, [sentences[row]], batch_size=1) == [whole[row]]
+    assert label_words(rule_tagger, sentences[:1500], batch_size=7) == whole[:1500]
+
+
+def test_evaluation_counts_the_words_that_encoding_loses(rule_tagger, tokenizer):
+    room = rule_tagger.max_length - 2
+    rows = [["\u200e", "a"], ["a"] * (room + 3), ["☃"]] + [["a"]] * 1200 + [["\u200e"]]
+    dataset = one_split(rows)
+    _, lost = evaluate_tagger(rule_tagger, {"test": dataset}, "test", score_entities)
+    assert lost == find_lost_words(dataset, encode_words(dataset, tokenizer, max_length=rule_tagger.max_length), tokenizer)
+    assert lost.vanished == [(0, 0), (1203, 0)] and len(lost.truncated) == 3 and lost.unknown == [(2, 0)] and lost.rows == 1204
+
+
+def test_evaluation_hands_its_score_what_reads_like_lists(rule_tagger):
+    dataset = one_split([["Recife", "."], ["old"]], [["B-LOC", "O"], ["O"]])
+    (y_true, y_pred), _ = evaluate_tagger(rule_tagger, {"test": dataset}, "test", lambda y_true, y_pred: (y_true, y_pred))
+    assert list(y_true) == [["B-LOC", "O"], ["O"]] == named_labels(dataset) and len(y_pred) == 2
+    assert f1_score(list(y_true), list(y_pred)) == score_entities(y_true=y_true, y_pred=y_pred)["overall"]["f1"]
+    with pytest.raises(IndexError):
+        y_true[2]
 
 
 def test_evaluate_refuses_unknown_types_and_splits(rule_tagger):
