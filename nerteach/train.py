@@ -136,11 +136,15 @@ class LengthBatches(torch.utils.data.Dataset):
         config: TrainConfig,  # Says how many sentences, or tokens, a step has
         parts: int = 1,       # Parts in which a batch is computed: processes × accumulation
     ):
-        lengths = np.array([len(ids) for ids in encoded["input_ids"]])
-        rows = np.lexsort((np.random.default_rng(config.seed).random(len(lengths)), lengths))  # chance decides between equals
-        cuts = cut_batches(lengths[rows].tolist(), config.batch_size, config.step_tokens, parts)
-        self.encoded, self.parts = encoded.select_columns(["input_ids", "attention_mask", "labels"]), parts
-        self.rows = [part for start, end in cuts for part in np.array_split(rows[start:end], parts)]
+        self.encoded, self.parts, self.seed = encoded.select_columns(["input_ids", "attention_mask", "labels"]), parts, config.seed
+        self.lengths = np.array([len(ids) for ids in encoded["input_ids"]])
+        self.cuts = cut_batches(sorted(self.lengths.tolist()), config.batch_size, config.step_tokens, parts)
+        self.deal(0)
+
+    def deal(self, epoch: int) -> None:
+        "Put the sentences into batches for an epoch; chance decides between sentences of one length."
+        rows = np.lexsort((np.random.default_rng((self.seed, epoch)).random(len(self.lengths)), self.lengths))
+        self.rows = [part for start, end in self.cuts for part in np.array_split(rows[start:end], self.parts)]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -158,6 +162,7 @@ class StepOrder(torch.utils.data.Sampler):
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
+        self.batches.deal(epoch)
 
     def __len__(self) -> int:
         return len(self.batches)
