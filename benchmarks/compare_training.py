@@ -5,7 +5,8 @@
 Every contestant (`benchmarks/contestants/`) runs alone, in a process of its own, one after the other, and answers for the same
 validation sentences, which are scored here by words, with the 95% interval (bootstrap over sentences). The original lesson's settings
 train 2 epochs; the peers' numbers of epochs are set by `--epochs`; nerteach chooses for itself. A peer that needs an environment of its
-own is given its Python: `--python flair=/path/to/python`; one without it is left out, and the table says so.
+own is given its Python: `--python flair=/path/to/python`; one without it is left out, and the table says so. A `--json` file that is there
+already keeps its other rows, so that the long comparison can be measured piece by piece on one machine.
 WikiANN comes from the Hub or an offline cache (HF_HOME=... HF_HUB_OFFLINE=1).
 """
 import argparse
@@ -60,6 +61,16 @@ def measure(name, python, model, seed, folder, gold, epochs=None, steps=None):
             **score_entities(y_true=gold, y_pred=found["labels"])["overall"], "interval": f1_interval(y_true=gold, y_pred=found["labels"])}
 
 
+def merge_rows(path, rows):
+    """The rows of an earlier run that this one did not measure again, then these."""
+    def what(row):
+        return row["contestant"], row["sentences"], row["epochs"], row["seed"]
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.is_file() else {"rows": [], "machine": describe_machine()}
+    if earlier["machine"] != describe_machine():
+        raise SystemExit(f"{path} was measured on another machine ({earlier['machine']}): name another file")
+    return [row for row in earlier["rows"] if what(row) not in set(map(what, rows))] + rows
+
+
 def show(row):
     """Print one line."""
     low, high = row["interval"]
@@ -98,7 +109,7 @@ def main():
             runs = [row for row in rows if row["contestant"] == name and row["sentences"] == size]
             if len(runs) > 1:
                 print(f"{size:6} {name:18} mean of {len(runs)} seeds: {mean(r['seconds'] for r in runs):.1f} s, F1 {mean(r['f1'] for r in runs):.3f}", flush=True)
-    write_json(args.json, {"data": "unimelb-nlp/wikiann, en", "model": args.model, "validation": args.validation, "rows": rows,
+    write_json(args.json, {"data": "unimelb-nlp/wikiann, en", "model": args.model, "validation": args.validation, "rows": merge_rows(args.json, rows),
                            "machine": describe_machine(), "date": str(date.today())})
 
 

@@ -27,7 +27,7 @@ COLAB = "https://colab.research.google.com/github/nerteach/nerteach/blob/main/"
 REPOSITORY = "https://github.com/nerteach/nerteach/blob/main/"
 NAMES = {path.stem: re.sub(r"^\d+_", "", path.stem) for path in sorted((ROOT / "nbs" / "en").glob("*.ipynb"))}  # notebook to page
 LESSONS = [f"{lang}/{page}.html" for lang in ("en", "pt") for page in NAMES.values()]
-PAGES = ["index.html", "api.html", "glossary.html", *LESSONS]
+PAGES = ["index.html", "api.html", "glossary.html", "en/benchmarks.html", "pt/benchmarks.html", *LESSONS]
 SEARCH = {"box": ".md-search__input, .aa-Input", "hit": ".md-search-result__link, .aa-Item a"}  # Material's, Quarto's
 BRIGHTNESS = "getComputedStyle(document.body).backgroundColor.match(/[0-9.]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0)"
 TOGGLE = "label[for^=__palette]:visible, .quarto-color-scheme-toggle:visible"
