@@ -136,9 +136,10 @@ class LengthBatches(torch.utils.data.Dataset):
         config: TrainConfig,  # Says how many sentences, or tokens, a step has
         parts: int = 1,       # Parts in which a batch is computed: processes × accumulation
     ):
-        self.encoded, self.parts, self.seed = encoded.select_columns(["input_ids", "attention_mask", "labels"]), parts, config.seed
+        self.encoded, self.seed = encoded.select_columns(["input_ids", "attention_mask", "labels"]), config.seed
         self.lengths = np.array([len(ids) for ids in encoded["input_ids"]])
-        self.cuts = cut_batches(sorted(self.lengths.tolist()), config.batch_size, config.step_tokens, parts)
+        self.parts = min(parts, len(self.lengths))
+        self.cuts = cut_batches(sorted(self.lengths.tolist()), config.batch_size, config.step_tokens, self.parts)
         self.deal(0)
 
     def deal(self, epoch: int) -> None:
@@ -213,7 +214,7 @@ def training_arguments(config: TrainConfig, checkpoints: str, streamed: bool = F
     return TrainingArguments(
         output_dir=checkpoints, num_train_epochs=config.epochs or 1, max_steps=config.steps or -1, learning_rate=config.learning_rate,
         per_device_train_batch_size=math.ceil((config.batch_size or 32) / parts) if streamed else 1, gradient_accumulation_steps=config.accumulation,
-        per_device_eval_batch_size=32, batch_eval_metrics=True, bf16=config.precision == "bf16", fp16=config.precision == "fp16",
+        per_device_eval_batch_size=32, batch_eval_metrics=True, eval_do_concat_batches=False, bf16=config.precision == "bf16", fp16=config.precision == "fp16",
         use_cpu=not torch.accelerator.is_available(),
         warmup_steps=config.warmup, weight_decay=config.weight_decay, seed=config.seed,
         dataloader_pin_memory=torch.cuda.is_available(),
