@@ -143,14 +143,14 @@ def gold_probabilities(
 
 # %% ../nbs/en/06_inference.ipynb #def-label-rows
 class LabelRows(Sequence):
-    "Labels of many sentences in little memory: reads like a list of lists of labels, and holds two bytes a word."
+    "Labels of many sentences in little memory: reads like a list of lists of labels, and holds a byte or two for each word."
 
     def __init__(
         self,
         names: list[str],           # Label names; the position of a name is its id
         rows: Iterable[list[int]],  # One label id per word, for each sentence
     ):
-        self.names, self.label_ids, self.ends = names, array("H"), array("Q", [0])
+        self.names, self.label_ids, self.ends = names, array("B" if len(names) < 256 else "H"), array("L", [0])
         for row in rows:
             self.label_ids.extend(row)
             self.ends.append(len(self.label_ids))
