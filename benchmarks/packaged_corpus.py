@@ -5,7 +5,7 @@
 For English and Portuguese, with MiniLM and the default settings: trains on 100, 200, 400 and all training sentences, several
 seeds each, and scores the test split by words, with the 95% interval of the first seed (bootstrap over sentences). Then the model
 trained on all of it is scored on WikiANN's test split, and a model trained on 5 000 WikiANN sentences on ours, where WikiANN is
-within reach (HF_HOME=... HF_HUB_OFFLINE=1 for an offline cache). Half an hour on 2 cores.
+within reach (HF_HOME=... HF_HUB_OFFLINE=1 for an offline cache). A quarter of an hour on 2 cores.
 """
 import argparse
 import sys

@@ -4,8 +4,8 @@
 
 First the original's settings train their 2 epochs (batch 16, learning rate 5e-5, random order, 32-bit numbers), and their F1 on the
 validation sentences is the mark. Then the recipe trains for 40 steps, for 50, for 62 and so on (a quarter more each time), always from the
-beginning with a schedule of that length, until its F1 reaches the mark. Time is that of `Trainer.train`: for the recipe with its five evaluations on 500 other sentences,
-for the original without any. WikiANN comes from the Hub or an offline cache (HF_HOME=... HF_HUB_OFFLINE=1).
+beginning with a schedule of that length, until its F1 reaches the mark. Time is that of `Trainer.train`: for the recipe with its five
+evaluations on 500 other sentences, for the original without any. WikiANN comes from the Hub or an offline cache (HF_HOME=... HF_HUB_OFFLINE=1).
 """
 import argparse
 import sys

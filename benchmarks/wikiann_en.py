@@ -3,7 +3,7 @@
     python benchmarks/wikiann_en.py
 
 trains on 5 000 sentences for 2 epochs (seed 0) and scores the first 3 000 validation sentences by words.
-About two minutes on 2 cores. With an offline cache: HF_HOME=... HF_HUB_OFFLINE=1.
+About a minute on 2 cores. With an offline cache: HF_HOME=... HF_HUB_OFFLINE=1.
 """
 import argparse
 import tempfile

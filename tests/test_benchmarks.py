@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from statistics import mean
 
 import nbformat
 import pytest
@@ -49,6 +50,16 @@ def test_the_page_shows_what_was_measured(lang):
 def test_lesson_4_shows_the_ablation(lang):
     lesson = nbformat.read(ROOT / "nbs" / lang / "04_train.ipynb", as_version=4)
     assert any(ablation_table(lang) in cell.source for cell in lesson.cells), "copy the table of tools/make_benchmarks.py into lesson 4"
+
+
+@pytest.mark.parametrize("who", ["original", "nerteach"])
+def test_the_readme_quotes_the_means(who):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = json.loads((BENCHMARKS / "compare_training.json").read_text(encoding="utf-8"))["rows"]
+    runs = [row for row in rows if row["contestant"] == who and row["sentences"] == 5000]
+    assert len(runs) == 3
+    f1, seconds = (mean(run[key] for run in runs) for key in ("f1", "seconds"))
+    assert f"{f1:.3f} in {seconds:.0f} s" in readme and f"{f1:.3f} em {seconds:.0f} s" in readme
 
 
 def test_every_result_says_where_it_was_measured():

@@ -70,7 +70,8 @@ def main():
         for number, batch in enumerate(minibatch_by_padded_size(examples, size=2000, buffer=256, get_length=lambda example: len(example.x))):
             nlp.update(list(batch), drop=0.1, sgd=None)
             if number % 3 == 2:  # accumulate_gradient = 3
-                nlp.finish_updates(optimizer) if hasattr(nlp, "finish_updates") else [pipe.finish_update(optimizer) for _, pipe in nlp.pipeline]
+                for _, pipe in nlp.pipeline:
+                    pipe.finish_update(optimizer)
     seconds = time.perf_counter() - started
     set_dropout_rate(nlp.get_pipe("ner").model, 0.0)
     answers = []
