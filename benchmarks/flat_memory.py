@@ -4,7 +4,8 @@
 
 MODEL_DIR is a model trained with `nerteach train --corpus wikiann`. The sentences are WikiANN's English test split, over and over: as a
 data set on disk for `evaluate_tagger`, as a file of lines for `nerteach predict`. Every measurement is a process of its own; its peak is
-what the system counted for it (`ru_maxrss`). Some ten minutes on 2 cores.
+what the system counted for it (`ru_maxrss`). That includes the pages of the data set's file that were read: its size is told beside.
+Some ten minutes on 2 cores.
 """
 import argparse
 import os
@@ -37,6 +38,16 @@ def peak(*command):
     return round(usage.ru_maxrss / 1024)
 
 
+def repeat(rows, size):
+    """As many sentences, these over and over."""
+    return concatenate_datasets([rows] * -(-size // len(rows))).select(range(size)).flatten_indices()
+
+
+def megabytes(rows):
+    """Size of words and labels in the file of a data set."""
+    return round(rows.select_columns(["tokens", "ner_tags"]).data.nbytes / 2**20, 1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model_dir", help="folder of a model trained on WikiANN")
@@ -45,10 +56,11 @@ def main():
     args = parser.parse_args()
     check_place(args.json)
     print(f"{date.today()}, WikiANN-en test, repeated, {describe_machine()}", flush=True)
-    test, peaks = load_corpus("wikiann", "en")["test"], {"evaluate": [], "predict": []}
+    test, peaks, corpus_mb = load_corpus("wikiann", "en")["test"], {"evaluate": [], "predict": []}, []
     with tempfile.TemporaryDirectory() as folder:
         for size in args.sizes:
-            rows = concatenate_datasets([test] * -(-size // len(test))).select(range(size))
+            rows = repeat(test, size)
+            corpus_mb.append(megabytes(rows))
             rows.save_to_disk(f"{folder}/{size}")
             Path(f"{folder}/{size}.txt").write_text("".join(" ".join(words) + "\n" for words in rows["tokens"]), encoding="utf-8")
             peaks["evaluate"].append(peak("-c", EVALUATE, args.model_dir, f"{folder}/{size}"))
@@ -56,6 +68,7 @@ def main():
     for name, (small, large) in peaks.items():
         print(f"{name:9} {args.sizes[0]:7} sentences {small:5} MB, {args.sizes[1]:7} sentences {large:5} MB: {large - small:+} MB")
     write_json(args.json, {"data": "unimelb-nlp/wikiann, en, test, repeated", "model": "minilm, fine-tuned", "sizes": args.sizes, "peak_mb": peaks,
+                           "corpus_mb": corpus_mb,
                            "machine": describe_machine(), "date": str(date.today())})
 
 

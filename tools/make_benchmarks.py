@@ -100,7 +100,10 @@ def memory_table(lang: str) -> str:
     rows = [[say({"evaluate": "evaluation", "predict": "prediction"}[name], lang), f"{small}", f"{large}", f"{large - small:+}"]
             for name, (small, large) in result["peak_mb"].items()]
     sizes = [f"{size} {say('sentences', lang)}, MB" for size in result["sizes"]]
-    return f"{table(['what', *sizes, 'growth'], rows, lang)}\n\n{measured_on(result, lang)}"
+    small, large = result["corpus_mb"]
+    note = {"en": "Of the evaluation's growth, {:.0f} MB are the corpus itself: its file is mapped into memory page by page as it is read, and the system can take such pages back.",
+            "pt": "Do aumento da avaliação, {:.0f} MB são o próprio corpus: o arquivo é mapeado na memória, página por página, à medida que é lido, e o sistema pode retomar essas páginas."}
+    return f"{table(['what', *sizes, 'growth'], rows, lang)}\n\n{note[lang].format(large - small)}\n\n{measured_on(result, lang)}"
 
 
 def startup_table(lang: str) -> str:
