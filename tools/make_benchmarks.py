@@ -9,11 +9,11 @@ from pathlib import Path
 from statistics import mean, stdev
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = {"original": "`Trainer`, original", "run_ner": "`Trainer`, `run_ner.py`", "flair": "Flair", "spacy": "spaCy", "simpletransformers": "simpletransformers",
+NAMES = {"original": "original", "run_ner": "`run_ner.py`", "flair": "Flair", "spacy": "spaCy", "simpletransformers": "simpletransformers",
          "nerteach": "**nerteach**"}
 WORDS = {  # Portuguese for the words in the tables
     "training sentences": "frases de treino", "who": "quem", "epochs": "épocas", "seconds": "segundos", "sentences a second": "frases por segundo",
-    "peak memory, MB": "pico de memória, MB", "lowest and highest": "menor e maior", "seeds": "sementes", "interval of seed 0": "intervalo da semente 0",
+    "a second": "por segundo", "peak, MB": "pico, MB", "interval": "intervalo",
     "without": "sem", "points": "pontos", "nothing (the whole recipe)": "nada (a receita inteira)", "valid sequences (Viterbi)": "sequências válidas (Viterbi)",
     "sentences of like length together": "frases de tamanho parecido juntas", "16-bit numbers": "números de 16 bits", "frozen vocabulary": "vocabulário congelado",
     "learning rate 3e-4 (5e-5 instead)": "taxa de aprendizado 3e-4 (em vez dela, 5e-5)",
@@ -47,20 +47,29 @@ def measured_on(result: dict, lang: str) -> str:
     return words[lang].format(**{"data": "–", "model": "–"} | result)
 
 
+def spread(values: list, form: str) -> str:
+    """The lowest and the highest of some values, or the one value that there is."""
+    ends = [format(end, form) for end in (min(values), max(values))]
+    return ends[0] if ends[0] == ends[1] else "–".join(ends)
+
+
 def training_table(lang: str) -> str:
-    """Contestants side by side, by number of sentences."""
+    """Contestants side by side, a table for each number of sentences."""
     result = read("compare_training")
-    groups: dict[tuple, list[dict]] = {}
+    groups: dict[int, dict[tuple, list[dict]]] = {}
     for row in result["rows"]:
-        groups.setdefault((row["sentences"], list(NAMES).index(row["contestant"]), row["epochs"]), []).append(row)
-    rows = []
-    for (sentences, place, epochs), runs in sorted(groups.items()):
-        f1, (low, high) = [run["f1"] for run in runs], runs[0]["interval"]
-        rows.append([f"{sentences}", list(NAMES.values())[place], f"{epochs}", f"{mean(run['seconds'] for run in runs):.0f}",
-                     f"{mean(run['sentences_per_second'] for run in runs):.0f}", f"{max(run['peak_mb'] for run in runs)}", f"{mean(f1):.3f}",
-                     f"{min(f1):.3f}–{max(f1):.3f}" if len(f1) > 1 else "", f"{len(f1)}", f"{low:.3f}–{high:.3f}"])
-    head = ["training sentences", "who", "epochs", "seconds", "sentences a second", "peak memory, MB", "F1", "lowest and highest", "seeds", "interval of seed 0"]
-    return f"{table(head, rows, lang)}\n\n{measured_on(result, lang)}"
+        groups.setdefault(row["sentences"], {}).setdefault((list(NAMES).index(row["contestant"]), row["epochs"]), []).append(row)
+    pieces = []
+    for sentences, contestants in sorted(groups.items()):
+        rows = []
+        for (place, epochs), runs in sorted(contestants.items()):
+            f1, (low, high) = [run["f1"] for run in runs], runs[0]["interval"]
+            rows.append([list(NAMES.values())[place], f"{epochs}", f"{mean(run['seconds'] for run in runs):.0f}",
+                         f"{mean(run['sentences_per_second'] for run in runs):.0f}", spread([run["peak_mb"] for run in runs], ""),
+                         f"{mean(f1):.3f}" + (f" ({spread(f1, '.3f')})" if len(f1) > 1 else ""), f"{low:.3f}–{high:.3f}"])
+        pieces += [f"### {sentences:,} {say('training sentences', lang)}".replace(",", " "),
+                   table(["who", "epochs", "seconds", "a second", "peak, MB", "F1", "interval"], rows, lang)]
+    return "\n\n".join([*pieces, measured_on(result, lang)])
 
 
 def quality_table(lang: str) -> str:

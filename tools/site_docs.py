@@ -44,6 +44,7 @@ def describe(name: str, on_api_page: bool) -> str:
     lookup = NbdevLookup()
     lesson, path, _ = lookup[name]
     sym = getattr(import_module(path.removesuffix(".py").replace("/", ".")), name)  # a notebook's own copy has lost its comments
+    sym = inspect.unwrap(sym)  # behind a decorator such as `cache` stands the function that has the parameters
     lesson = lesson.removeprefix(get_config().doc_url)
     links = f"[lesson](/{lesson}) · [lição](/{lesson.replace('en/', 'pt/', 1)})" if on_api_page else f"[API](/api.html#{name.lower()})"
     table = tabulate(sym) if inspect.isfunction(sym) or is_dataclass(sym) else ""
