@@ -73,7 +73,7 @@ def load_tagger(
     return Tagger(model, tokenizer, names, length_limit(tokenizer, model), precision or best_precision())
 
 # %% ../nbs/en/06_inference.ipynb #def-batch-rows
-BATCH_TOKENS = 4096  # Most tokens in a batch, padding included, so that a few very long sentences do not decide how much memory is needed
+BATCH_TOKENS = 1024  # Most tokens in a batch, padding included, so that a few very long sentences do not decide how much memory is needed
 
 def batch_rows(lengths: list[int], batch_size: int) -> Iterator[list[int]]:
     "Positions of sentences in batches of like length; one with too many tokens is shared out."
