@@ -15,7 +15,7 @@ TEXT = "Ana Ribeiro left Recife to work for Petrobras in Rio de Janeiro."
 def trained(run, tmp_path_factory):
     """A folder with a model trained a little, through the installed command."""
     folder = tmp_path_factory.mktemp("cli")
-    done = run("train", "--epochs", 3, "--limit", 120, "--output", "model", "--json", "train.json", cwd=folder)
+    done = run("train", "--epochs", 3, "--limit", 120, "--precision", "fp32", "--output", "model", "--json", "train.json", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder, done
 
@@ -38,11 +38,9 @@ def test_train_writes_scores(trained):
 
 def test_evaluate_agrees_with_train(trained, run):
     folder, _ = trained
-    done = run("evaluate", "model", "--json", "evaluate.json", cwd=folder)
+    done = run("evaluate", "model", "--precision", "fp32", "--json", "evaluate.json", cwd=folder)
     assert done.returncode == 0, done.stderr
-    later, trained_score = json.loads((folder / "evaluate.json").read_text()), json.loads((folder / "train.json").read_text())["test"]
-    assert later.keys() == trained_score.keys() and later["overall"]["support"] == trained_score["overall"]["support"]
-    assert abs(later["overall"]["f1"] - trained_score["overall"]["f1"]) < 0.005  # other batches: bf16 may round a label otherwise
+    assert json.loads((folder / "evaluate.json").read_text()) == json.loads((folder / "train.json").read_text())["test"]
     done = run("evaluate", "model", "--lang", "pt", "--split", "validation", "--json", "pt.json", cwd=folder)
     assert done.returncode == 0 and json.loads((folder / "pt.json").read_text())["overall"]["support"] > 0
 
