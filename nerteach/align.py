@@ -7,20 +7,23 @@ Docs: https://nerteach.github.io/nerteach/en/align.html.md"""
 # %% auto #0
 __all__ = ['SPACED', 'IGNORE_INDEX', 'STRATEGIES', 'find_encoder', 'check_tokenizer', 'load_tokenizer', 'inside_ids',
            'align_labels', 'plot_alignment', 'first_tokens', 'word_predictions', 'step_costs', 'decode_labels',
-           'word_scores', 'encode_words', 'order_by_length', 'restore_words', 'length_limit', 'best_precision',
-           'LostWords', 'find_lost_words']
+           'word_scores', 'length_limit', 'cut_windows', 'own_words', 'token_starts', 'cut_tokens', 'window_words',
+           'own_word_ids', 'encode_words', 'sentence_rows', 'sentence_labels', 'order_by_length', 'restore_words',
+           'best_precision', 'LostWords', 'find_lost_words']
 
 # %% ../nbs/en/02_align.ipynb #export-imports
 import importlib.util
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from datasets import Dataset, IterableDataset
 
-from .data import InputError, first_line, label_names, new_axes
+from .data import InputError, first_line, label_names, named_labels, new_axes
 
 # %% ../nbs/en/02_align.ipynb #def-find-encoder
 def find_encoder(
@@ -148,25 +151,27 @@ def plot_alignment(
 # %% ../nbs/en/02_align.ipynb #def-first-tokens
 def first_tokens(
     word_ids: list[int | None],  # Word index of each token, `None` at special tokens; length T
-    n_words: int,                # Number of words in the sentence, W
+    n_words: int,                # Number of words that are asked for, W
+    first_word: int = 0,         # Index of the first of them; above 0 in a window of a long sentence
 ) -> list[int | None]:           # Position of each word's first token, `None` for a word without one; length W
     "Find the first token of every word."
     positions: list[int | None] = [None] * n_words
     for token, word in enumerate(word_ids):
-        if word is not None and positions[word] is None:
-            positions[word] = token
+        if word is not None and 0 <= (place := word - first_word) < n_words and positions[place] is None:
+            positions[place] = token
     return positions
 
 # %% ../nbs/en/02_align.ipynb #def-word-predictions
 def word_predictions(
     token_labels: Iterable[int], # One predicted label id per token; length at least T (padding may follow)
     word_ids: list[int | None],  # Word index of each token, `None` at special tokens; length T
-    n_words: int,                # Number of words in the sentence, W
+    n_words: int,                # Number of words that are asked for, W
     lost: int,                   # Label id for a word without a token: that of "O"
+    first_word: int = 0,         # Index of the first of them; above 0 in a window of a long sentence
 ) -> list[int]:                  # One label id per word; length W
     "Bring a model's answers back to one per word: the answer at the word's first token."
     token_labels = list(token_labels)
-    return [lost if token is None else int(token_labels[token]) for token in first_tokens(word_ids, n_words)]
+    return [lost if token is None else int(token_labels[token]) for token in first_tokens(word_ids, n_words, first_word)]
 
 # %% ../nbs/en/02_align.ipynb #def-step-costs
 @cache
@@ -205,78 +210,23 @@ def decode_labels(
 def word_scores(
     token_scores: np.ndarray,    # One number per token and label, such as logits; shape (at least T, labels): padding may follow
     word_ids: list[int | None],  # Word index of each token, `None` at special tokens; length T
-    n_words: int,                # Number of words in the sentence, W
+    n_words: int,                # Number of words that are asked for, W
+    first_word: int = 0,         # Index of the first of them; above 0 in a window of a long sentence
 ) -> np.ndarray:                 # The numbers of each word's first token, NaN for a word without one; shape (W, labels)
     "Bring a model's numbers back to one row per word."
-    positions = first_tokens(word_ids, n_words)
+    positions = first_tokens(word_ids, n_words, first_word)
     seen = [word for word, position in enumerate(positions) if position is not None]
     scores = np.full((n_words, token_scores.shape[-1]), np.nan)
     scores[seen] = token_scores[[positions[word] for word in seen]]
     return scores
-
-# %% ../nbs/en/02_align.ipynb #def-encode-words
-def encode_words(
-    dataset: Dataset | IterableDataset,  # Sentences with `tokens` (words) and `ner_tags` (label ids)
-    tokenizer,                       # A fast Hugging Face tokenizer
-    strategy: str = "first",         # How labels go to tokens: see `align_labels`
-    max_length: int | None = None,   # Most tokens in a sentence, special ones included; `None` asks the tokenizer
-) -> Dataset | IterableDataset:      # input_ids, attention_mask, labels, word_ids and the words' own ner_tags; one row per sentence
-    """Tokenize sentences and align their labels.
-
-    Words that do not fit in `max_length` tokens are cut off: `find_lost_words` says which.
-    Raises `InputError` if the tokenizer has no `word_ids`.
-    """
-    check_tokenizer(tokenizer)
-    inside = inside_ids(label_names(dataset)) if strategy == "continue" else None
-
-    def encode(batch):
-        encoded = tokenizer(batch["tokens"], is_split_into_words=True, truncation=True, max_length=max_length)
-        encoded["word_ids"] = [encoded.word_ids(row) for row in range(len(batch["tokens"]))]
-        encoded["labels"] = [align_labels(labels, word_ids, strategy=strategy, inside=inside)
-                             for labels, word_ids in zip(batch["ner_tags"], encoded["word_ids"])]
-        return encoded
-
-    dropped = [column for column in dataset.column_names if column != "ner_tags"]
-    if isinstance(dataset, IterableDataset):  # a stream keeps its words, to count the lost ones as it passes
-        return dataset.map(encode, batched=True, remove_columns=[column for column in dropped if column != "tokens"])
-    return dataset.map(encode, batched=True, remove_columns=dropped, desc="Tokenizing")
-
-# %% ../nbs/en/02_align.ipynb #def-order-by-length
-def order_by_length(
-    lengths: list[int],  # Length of each sentence, in tokens
-    block: int = 1000,   # Sentences that are sorted together
-) -> list[int]:          # The sentences' positions, shortest first in every block
-    "Put sentences of like length side by side, block by block: batches then need little padding."
-    return sorted(range(len(lengths)), key=lambda row: (row // block, lengths[row]))
-
-# %% ../nbs/en/02_align.ipynb #def-restore-words
-def restore_words(
-    prediction,        # Has `predictions`, of shape (sentences, tokens, labels) or label ids (sentences, tokens), and `label_ids`: an `EvalPrediction`
-    encoded: Dataset,  # The sentences from `encode_words`, in the same order
-) -> list[list[str]]:  # One predicted label per word, by name; words without a token are "O"
-    """Bring the predictions for a split back to one label per word.
-
-    Raises `InputError` if the rows are not those of `encoded`, in that order.
-    """
-    names, restored = label_names(encoded), []
-    if len(prediction.predictions) != len(encoded):
-        raise InputError(f"{len(prediction.predictions)} predicted rows for {len(encoded)} sentences: predict every sentence once")
-    rows = zip(prediction.predictions, prediction.label_ids, encoded["labels"], encoded["word_ids"], encoded["ner_tags"])
-    for row, (predicted, seen, labels, word_ids, gold) in enumerate(rows):
-        if [int(i) for i in seen[:len(labels)]] != labels:
-            raise InputError(f"row {row} was predicted for another sentence: evaluate in the order of the corpus")
-        label_ids = (decode_labels(word_scores(predicted, word_ids, len(gold)), names) if np.ndim(predicted) == 2
-                     else word_predictions(predicted, word_ids, len(gold), names.index("O")))
-        restored.append([names[i] for i in label_ids])
-    return restored
 
 # %% ../nbs/en/02_align.ipynb #def-length-limit
 def length_limit(
     tokenizer,                      # The model's tokenizer
     model,                          # A Hugging Face model
     max_length: int | None = None,  # Most tokens wished for; `None` takes what the model can
-) -> int:                           # Most tokens in a sentence, special ones included
-    """Say how many tokens of a sentence the model can read.
+) -> int:                           # Most tokens in a window, special ones included
+    """Say how many tokens the model can read at once.
 
     Raises `InputError` if `max_length` is more than that.
     """
@@ -288,6 +238,173 @@ def length_limit(
     if max_length is not None and max_length > limit:
         raise InputError(f"max_length {max_length} is more than the {limit} tokens this encoder reads: give at most {limit}")
     return max_length or limit
+
+# %% ../nbs/en/02_align.ipynb #def-cut-windows
+def cut_windows(
+    n_tokens: list[int],  # Number of tokens of each word; length W
+    room: int,            # Most tokens in a window, special ones left out
+    overlap: int = 64,    # Tokens that neighbouring windows share, at most
+) -> list[tuple[int, int]]:  # (first word, word after the last) of each window
+    "Cut a text into overlapping windows of whole words; a word longer than the room gets a window of its own."
+    windows, start = [], 0
+    while start < len(n_tokens):
+        end, used = start + 1, n_tokens[start]
+        while end < len(n_tokens) and used + n_tokens[end] <= room:
+            used += n_tokens[end]
+            end += 1
+        windows.append((start, end))
+        if end == len(n_tokens):
+            break
+        back, shared = end, 0
+        most = min(overlap, room // 2, room - n_tokens[end])  # the next window must reach further than this one
+        while back - 1 > start and shared + n_tokens[back - 1] <= most:
+            back -= 1
+            shared += n_tokens[back]
+        start = back
+    return windows
+
+# %% ../nbs/en/02_align.ipynb #def-own-words
+def own_words(
+    windows: list[tuple[int, int]],  # Windows from `cut_windows`
+) -> list[tuple[int, int]]:          # (first word, word after the last) that belong to each window
+    "Give every word to one window: that in which it stands farthest from an edge, of two alike to the earlier."
+    turns = [(end - 1 + start) // 2 + 1 for (_, end), (start, _) in zip(windows, windows[1:])]
+    return list(zip([0, *turns], [*turns, *(end for _, end in windows[-1:])]))
+
+# %% ../nbs/en/02_align.ipynb #def-cut-tokens
+def token_starts(word_ids: list[int | None], n_words: int) -> list[int]:
+    "Where the tokens of each word begin, and where those of the last end; a word without a token begins where the next one does."
+    starts = [len(word_ids) - next((place for place, word in enumerate(reversed(word_ids)) if word is not None), len(word_ids))]
+    for position in reversed(first_tokens(word_ids, n_words)):
+        starts.append(starts[-1] if position is None else position)
+    return starts[::-1]
+
+def cut_tokens(word_ids: list[int | None], n_words: int, max_length: int) -> Iterator[tuple[list[int], int, int]]:
+    "For each window of a sentence the positions of its tokens, special ones included, and (first word, word after the last) that belong to it."
+    starts = token_starts(word_ids, n_words)
+    before, after = range(starts[0]), range(starts[-1], len(word_ids))
+    special = len(before) + len(after)
+    room = max_length - special
+    if room < 1:
+        raise InputError(f"max_length {max_length} leaves no room beside the {special} special tokens of a sentence: give at least {special + 1}")
+    windows = cut_windows([end - start for start, end in zip(starts, starts[1:])], room)
+    for (start, end), (first, last) in zip(windows, own_words(windows)):
+        inner = range(starts[start], min(starts[end], starts[start] + room))
+        yield [*before, *inner, *after], first, last
+
+# %% ../nbs/en/02_align.ipynb #def-window-words
+def window_words(
+    sentences: list[list[str]],     # Sentences as lists of words
+    tokenizer,                      # A fast Hugging Face tokenizer
+    max_length: int | None = None,  # Most tokens in a window, special ones included; `None` asks the tokenizer
+) -> dict[str, list]:               # input_ids and the tokenizer's other columns, word_ids, sentence, first_word, n_words; one row per window
+    """Tokenize sentences; one with more than `max_length` tokens gives several rows, windows that overlap.
+
+    The `n_words` words from `first_word` on belong to a row: each word to one.
+    Raises `InputError` if `max_length` leaves no room for a word.
+    """
+    limit = max_length or tokenizer.model_max_length
+    encoding = tokenizer(sentences, is_split_into_words=True, verbose=False)
+    word_ids, windows = [encoding.word_ids(sentence) for sentence in range(len(sentences))], []
+    for sentence, (words, ids) in enumerate(zip(sentences, word_ids)):
+        cuts = [(None, 0, len(words))] if len(ids) <= limit else cut_tokens(ids, len(words), limit)
+        windows += [(sentence, *cut) for cut in cuts]
+    rows = {key: [values[sentence] if tokens is None else [values[sentence][token] for token in tokens] for sentence, tokens, _, _ in windows]
+            for key, values in {**encoding, "word_ids": word_ids}.items()}
+    own = {"sentence": [sentence for sentence, _, _, _ in windows], "first_word": [first for _, _, first, _ in windows]}
+    return rows | own | {"n_words": [last - first for _, _, first, last in windows]}
+
+# %% ../nbs/en/02_align.ipynb #def-own-word-ids
+def own_word_ids(word_ids: list[int | None], n_words: int, first: int, last: int) -> list[int | None]:
+    "`word_ids` with `None` at the tokens of words that do not belong to the row, which may hold the whole sentence."
+    if last - first == n_words:
+        return word_ids
+    return [word if word is not None and first <= word < last else None for word in word_ids]
+
+# %% ../nbs/en/02_align.ipynb #def-encode-words
+def encode_words(
+    dataset: Dataset | IterableDataset,  # Sentences with `tokens` (words) and `ner_tags` (label ids)
+    tokenizer,                       # A fast Hugging Face tokenizer
+    strategy: str = "first",         # How labels go to tokens: see `align_labels`
+    max_length: int | None = None,   # Most tokens in a row, special ones included; `None` asks the tokenizer
+) -> Dataset | IterableDataset:      # input_ids, attention_mask, labels, word_ids, ner_tags, sentence, first_word; one row per sentence, or per window
+    """Tokenize sentences and align their labels; a sentence longer than `max_length` gives several rows (`window_words`).
+
+    `ner_tags` are those of the words that belong to a row, which begin with `first_word` of the sentence; no other word has `labels` there.
+    Raises `InputError` if the tokenizer has no `word_ids`, or `max_length` leaves no room for a word.
+    """
+    check_tokenizer(tokenizer)
+    inside = inside_ids(label_names(dataset)) if strategy == "continue" else None
+    streamed = isinstance(dataset, IterableDataset)  # a stream keeps its words, to count the lost ones as it passes
+    kept = ["ner_tags", "tokens"] if streamed else ["ner_tags"]
+
+    def encode(batch, places):
+        rows = window_words(batch["tokens"], tokenizer, max_length)
+        own = [(sentence, first, first + n) for sentence, first, n in zip(rows["sentence"], rows["first_word"], rows.pop("n_words"))]
+        asked = [own_word_ids(word_ids, len(batch["tokens"][sentence]), first, last) for word_ids, (sentence, first, last) in zip(rows["word_ids"], own)]
+        rows["labels"] = [align_labels(batch["ner_tags"][sentence], word_ids, strategy=strategy, inside=inside)
+                          for word_ids, (sentence, _, _) in zip(asked, own)]
+        rows["sentence"] = [places[sentence] for sentence in rows["sentence"]]
+        return rows | {column: [batch[column][sentence][first:last] for sentence, first, last in own] for column in kept}
+
+    dropped = [column for column in dataset.column_names if column not in kept]
+    described = {} if streamed else {"desc": "Tokenizing"}
+    return dataset.map(encode, batched=True, with_indices=True, remove_columns=dropped, **described)
+
+# %% ../nbs/en/02_align.ipynb #def-sentence-rows
+def sentence_rows(
+    encoded: Dataset,  # Sentences from `encode_words`
+) -> list[range]:      # For each sentence, its rows: one, or one for each window
+    """Say which rows make up each sentence.
+
+    Raises `InputError` if the windows of a sentence do not stand side by side.
+    """
+    starts, following = [], None
+    for row, (sentence, first, labels) in enumerate(zip(encoded["sentence"], encoded["first_word"], encoded["ner_tags"])):
+        if first == 0:
+            starts.append(row)
+        elif (sentence, first) != following:
+            raise InputError(f"row {row} goes on with word {first} of sentence {sentence}, which the row before it does not lead to: "
+                             "keep the windows of a sentence side by side")
+        following = (sentence, first + len(labels))
+    return [range(start, end) for start, end in zip(starts, [*starts[1:], len(encoded)])]
+
+# %% ../nbs/en/02_align.ipynb #def-sentence-labels
+def sentence_labels(
+    encoded: Dataset,  # Sentences from `encode_words`
+) -> list[list[str]]:  # The gold labels of every sentence by name, one per word
+    "The labels of whole sentences, whatever the rows."
+    labels = named_labels(encoded)
+    return [list(chain(*(labels[row] for row in rows))) for rows in sentence_rows(encoded)]
+
+# %% ../nbs/en/02_align.ipynb #def-order-by-length
+def order_by_length(
+    lengths: list[int],  # Length of each sentence, in tokens
+    block: int = 1000,   # Sentences that are sorted together
+) -> list[int]:          # The sentences' positions, shortest first in every block
+    "Put sentences of like length side by side, block by block: batches then need little padding."
+    return sorted(range(len(lengths)), key=lambda row: (row // block, lengths[row]))
+
+# %% ../nbs/en/02_align.ipynb #def-restore-words
+def restore_words(
+    prediction,        # Has `predictions`, of shape (rows, tokens, labels) or label ids (rows, tokens), and `label_ids`: an `EvalPrediction`
+    encoded: Dataset,  # The sentences from `encode_words`, in the same order
+) -> list[list[str]]:  # One predicted label per word of each sentence, by name; words without a token are "O"
+    """Bring the predictions for a split back to one label per word, the windows of a sentence put together.
+
+    Raises `InputError` if the rows are not those of `encoded`, in that order.
+    """
+    names, answers = label_names(encoded), []
+    if len(prediction.predictions) != len(encoded):
+        raise InputError(f"{len(prediction.predictions)} predicted rows for {len(encoded)} rows of words: predict every sentence once")
+    columns = (encoded[column] for column in ("labels", "word_ids", "ner_tags", "first_word"))
+    for row, (predicted, seen, labels, word_ids, gold, first) in enumerate(zip(prediction.predictions, prediction.label_ids, *columns)):
+        if [int(i) for i in seen[:len(labels)]] != labels:
+            raise InputError(f"row {row} was predicted for another sentence: evaluate in the order of the corpus")
+        answers.append(word_scores(predicted, word_ids, len(gold), first) if np.ndim(predicted) == 2
+                       else word_predictions(predicted, word_ids, len(gold), names.index("O"), first))
+    sentences = (np.concatenate([answers[row] for row in rows]) for rows in sentence_rows(encoded))
+    return [[names[int(i)] for i in (decode_labels(answer, names) if answer.ndim == 2 else answer)] for answer in sentences]
 
 # %% ../nbs/en/02_align.ipynb #def-best-precision
 def best_precision() -> str:  # "bf16", "fp16" or "fp32"
@@ -301,38 +418,41 @@ def best_precision() -> str:  # "bf16", "fp16" or "fp32"
 # %% ../nbs/en/02_align.ipynb #def-lost-words
 @dataclass
 class LostWords:
-    "What a tokenizer did to the words of a split; each list holds (row, word index)."
+    "What a tokenizer did to the words of a split; each list holds (sentence, word index)."
     words: int = 0                                                        # Number of words in the split
-    truncated: list[tuple[int, int]] = field(default_factory=list)        # Beyond the longest sentence the model reads: no prediction
+    truncated: list[tuple[int, int]] = field(default_factory=list)        # Words whose tokens the model does not see, or not all of them
     vanished: list[tuple[int, int]] = field(default_factory=list)         # Without a character the tokenizer keeps: no prediction
     unknown: list[tuple[int, int]] = field(default_factory=list)          # Words of which the model sees [UNK], at least in part
     rows: int = 0                                                         # Number of sentences counted
+    reached: int = 0                                                      # Number of words counted in the last of them
 
     def __str__(self):
         return (f"{self.words} words: {len(self.truncated)} truncated, {len(self.vanished)} vanished, "
                 f"{len(self.unknown)} unknown")
 
-    def add(self, row: int, words: list[str], input_ids: list[int], word_ids: list[int | None], tokenizer) -> None:
-        "Count one sentence; one that was counted before, as when a stream begins again, is left alone."
-        if row < self.rows:
+    def add(self, row: int, words: list[str], input_ids: list[int], word_ids: list[int | None], tokenizer, first_word: int = 0) -> None:
+        "Count the words that belong to one row of a sentence; what was counted before, as when a stream begins again, is left alone."
+        if row < self.rows and (row, first_word) != (self.rows - 1, self.reached):
             return
-        self.rows, self.words = row + 1, self.words + len(words)
-        present = set(word_ids) - {None}
-        if len(present) < len(words):
-            whole = set(tokenizer(words, is_split_into_words=True, verbose=False).word_ids())
-            missing = [word for word in range(len(words)) if word not in present]
-            self.truncated += [(row, word) for word in missing if word in whole]
-            self.vanished += [(row, word) for word in missing if word not in whole]
-        self.unknown += [(row, word) for word in sorted({w for w, i in zip(word_ids, input_ids) if i == tokenizer.unk_token_id} - {None})]
+        self.rows, self.words, self.reached = row + 1, self.words + len(words), first_word + len(words)
+        own, present, unknown = range(first_word, self.reached), set(word_ids) - {None}, tokenizer.unk_token_id
+        if words and (len(present) < max(2, len(words)) or not present.issuperset(own)):  # a word too long for a window stands in it alone
+            here, whole = Counter(word_ids), Counter(tokenizer(words, is_split_into_words=True, verbose=False).word_ids())
+            self.truncated += [(row, word) for word in own if here[word] < whole[word - first_word]]
+            self.vanished += [(row, word) for word in own if not whole[word - first_word]]
+        if unknown in input_ids:
+            self.unknown += [(row, word) for word in sorted({w for w, i in zip(word_ids, input_ids) if i == unknown} & set(own))]
 
 # %% ../nbs/en/02_align.ipynb #def-find-lost-words
 def find_lost_words(
     dataset: Dataset,  # Sentences with `tokens` (words)
-    encoded: Dataset,  # The same sentences from `encode_words`
+    encoded: Dataset,  # The same sentences from `encode_words`, in the same order
     tokenizer,         # The tokenizer that made them
 ) -> LostWords:        # The words the model will not see whole
     "Find the words that were truncated, vanished or became unknown."
-    lost = LostWords()
-    for row, (words, input_ids, word_ids) in enumerate(zip(dataset["tokens"], encoded["input_ids"], encoded["word_ids"])):
-        lost.add(row, words, input_ids, word_ids, tokenizer)
+    lost, sentences, words, firsts = LostWords(), iter(dataset["tokens"]), [], list(encoded["first_word"])
+    columns = (encoded[column] for column in ("sentence", "input_ids", "word_ids"))
+    for first, after, sentence, input_ids, word_ids in zip(firsts, [*firsts[1:], 0], *columns):
+        words = next(sentences) if first == 0 else words
+        lost.add(sentence, words[first:after or None], input_ids, word_ids, tokenizer, first)
     return lost

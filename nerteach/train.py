@@ -16,6 +16,7 @@ import json
 import math
 import os
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
@@ -33,7 +34,7 @@ from transformers import (AutoModelForTokenClassification, DataCollatorForTokenC
                           TrainingArguments, set_seed)
 
 from .align import (IGNORE_INDEX, LostWords, best_precision, encode_words, find_encoder, find_lost_words, length_limit,
-                            load_tokenizer, order_by_length, restore_words)
+                            load_tokenizer, order_by_length, restore_words, sentence_labels, sentence_rows)
 from .data import InputError, first_line, label_names, legend_on_top, named_labels, new_axes, say
 
 # %% ../nbs/en/04_train.ipynb #def-build-model
@@ -132,7 +133,7 @@ class LengthBatches(torch.utils.data.Dataset):
 
     def __init__(
         self,
-        encoded: Dataset,     # Training sentences from `encode_words`
+        encoded: Dataset,     # Training sentences from `encode_words`; the windows of a long one go to any batch
         config: TrainConfig,  # Says how many sentences, or tokens, a step has
         parts: int = 1,       # Parts in which a batch is computed: processes × accumulation
     ):
@@ -230,17 +231,27 @@ def seqeval_f1(y_true: list[list[str]], y_pred: list[list[str]]) -> dict:
 
 # %% ../nbs/en/04_train.ipynb #def-split-scorer
 class SplitScorer:
-    "A `compute_metrics` that scores one split by words: `Trainer` hands it each batch as soon as it is predicted, and keeps none."
+    "A `compute_metrics` that scores one split by words: `Trainer` hands it each batch as soon as it is predicted, and it keeps only sentences begun."
 
     def __init__(self, encoded: Dataset, score: Callable):
-        self.encoded, self.score, self.predicted, self.scores = encoded, score, [], {}
+        self.encoded, self.score, self.ends = encoded, score, [0, *(rows.stop for rows in sentence_rows(encoded))]
+        self.waiting, self.predicted, self.done, self.scores = [], [], 0, {}
+
+    def restore(self, end: int) -> None:
+        "Bring the rows up to `end` back to words; those after it wait for the rest of their sentence."
+        rows, self.waiting = self.waiting[:end - self.done], self.waiting[end - self.done:]
+        batch = SimpleNamespace(predictions=[row for row, _ in rows], label_ids=[labels for _, labels in rows])
+        self.predicted += restore_words(batch, self.encoded.select(range(self.done, end)))
+        self.done = end
 
     def __call__(self, prediction, compute_result: bool) -> dict:
-        start, rows = len(self.predicted), len(prediction.predictions)
-        batch = SimpleNamespace(predictions=prediction.predictions.float().cpu().numpy(), label_ids=prediction.label_ids.cpu().numpy())
-        self.predicted += restore_words(batch, self.encoded.select(range(start, min(start + rows, len(self.encoded)))))
+        self.waiting += zip(prediction.predictions.float().cpu().numpy(), prediction.label_ids.cpu().numpy())
+        self.restore(self.ends[bisect_right(self.ends, self.done + len(self.waiting)) - 1])
         if compute_result:
-            self.scores, self.predicted = self.score(y_true=named_labels(self.encoded), y_pred=self.predicted), []
+            if self.waiting or self.done < len(self.encoded):
+                raise InputError(f"{self.done + len(self.waiting)} predicted rows for {len(self.encoded)}: predict every sentence once")
+            self.scores = self.score(y_true=sentence_labels(self.encoded), y_pred=self.predicted)
+            self.predicted, self.done = [], 0
         return self.scores.get("overall", {})
 
 # %% ../nbs/en/04_train.ipynb #def-score-split
@@ -252,8 +263,10 @@ def score_split(trainer: Trainer, encoded: Dataset, score: Callable) -> dict:
 
 # %% ../nbs/en/04_train.ipynb #def-sort-by-length
 def sort_by_length(encoded: Dataset) -> Dataset:
-    "The same sentences, each thousand of them shortest first: batches need little padding."
-    return encoded.select(order_by_length([len(ids) for ids in encoded["input_ids"]]))
+    "The same sentences, each thousand of them shortest first: batches need little padding. Windows of a sentence stay side by side."
+    lengths, sentences = [len(ids) for ids in encoded["input_ids"]], sentence_rows(encoded)
+    order = order_by_length([sum(lengths[row] for row in rows) for rows in sentences])
+    return encoded.select([row for place in order for row in sentences[place]])
 
 # %% ../nbs/en/04_train.ipynb #def-epoch-history
 def epoch_history(log_history: list[dict]) -> list[dict]:
@@ -302,10 +315,10 @@ def prepare(corpus: dict, tokenizer, config: TrainConfig, limit: int) -> tuple[d
     lost = {split: LostWords() if isinstance(corpus[split], IterableDataset) else find_lost_words(corpus[split], encoded[split], tokenizer)
             for split in corpus}
     if isinstance(encoded["train"], IterableDataset):
-        def watch(row, index):
-            lost["train"].add(index, row["tokens"], row["input_ids"], row["word_ids"], tokenizer)
+        def watch(row):
+            lost["train"].add(row["sentence"], row["tokens"], row["input_ids"], row["word_ids"], tokenizer, row["first_word"])
             return row
-        encoded["train"] = encoded["train"].map(watch, with_indices=True).shuffle(seed=config.seed, buffer_size=SHUFFLED)
+        encoded["train"] = encoded["train"].map(watch).shuffle(seed=config.seed, buffer_size=SHUFFLED)
     return {split: d if split == "train" else sort_by_length(d) for split, d in encoded.items()}, lost
 
 # %% ../nbs/en/04_train.ipynb #def-make-folder
