@@ -32,9 +32,9 @@ from seqeval.metrics import f1_score
 from transformers import (AutoModelForTokenClassification, DataCollatorForTokenClassification, PrinterCallback, Trainer,
                           TrainingArguments, set_seed)
 
-from .align import (IGNORE_INDEX, LostWords, best_precision, encode_words, find_encoder, find_lost_words, length_limit,
+from .align import (IGNORE_INDEX, LostWords, best_precision, encode_words, fetch_model, find_lost_words, length_limit,
                             load_tokenizer, order_by_length, restore_words)
-from .data import InputError, first_line, label_names, legend_on_top, named_labels, new_axes, say
+from .data import InputError, label_names, legend_on_top, named_labels, new_axes, one_sentence, say
 
 # %% ../nbs/en/04_train.ipynb #def-build-model
 def build_model(
@@ -43,16 +43,21 @@ def build_model(
 ):                      # A model for token classification, in single precision
     """Load a pretrained encoder under a new layer for these labels.
 
-    The label names go into the model, so that it never answers "LABEL_3".
-    Raises `InputError` if there is no such model.
+    The label names go into the model, so that it never answers "LABEL_3". Only safetensors are read, and no code that comes with them is run.
+    Raises `InputError` if there is no such model, or its weights are not those of an encoder as its settings describe it.
     """
-    try:
-        return AutoModelForTokenClassification.from_pretrained(
-            find_encoder(model), id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)},
-            ignore_mismatched_sizes=True, dtype=torch.float32)
-    except (OSError, ValueError) as error:
-        raise InputError(f"no encoder {str(model)!r} ({first_line(error)}): name a model of the Hub, a folder, "
-                         "or 'minilm'") from error
+    source = fetch_model(model, weights=True)
+    with one_sentence(f"no encoder {str(model)!r}", "name a model of the Hub, a folder, or 'minilm'"):
+        network, report = AutoModelForTokenClassification.from_pretrained(
+            source, id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)}, ignore_mismatched_sizes=True,
+            dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True)
+    body = f"{network.base_model_prefix}."
+    new = [key for key in (*report["missing_keys"], *(row[0] for row in report["mismatched_keys"])) if key.startswith(body)]
+    if new:
+        raise InputError(f"no encoder {str(model)!r} ({len(new)} of its weights, such as {min(new)}, are missing or of another shape than its "
+                         "config.json says, and would be random): name another model, or download it again")
+    vars(network.config).pop("auto_map", None)  # a model saved from it must not send its users to the encoder's code
+    return network
 
 # %% ../nbs/en/04_train.ipynb #def-setting
 def setting(default, text: str):
