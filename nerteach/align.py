@@ -104,11 +104,13 @@ def align_labels(
 ) -> list[int]:                           # One label id per token; length T
     """Give each word's label to its first token; the strategy says what the other tokens get.
 
-    Raises `InputError` if `word_ids` names a word that has no label, or the strategy is unknown.
+    Raises `InputError` if `word_ids` names a word that has no label, the strategy is unknown, or `inside` lacks a label.
     Source: Devlin et al. (2019), BERT, section 5.3, for "first".
     """
     if strategy not in STRATEGIES or (strategy == "continue" and inside is None):
         raise InputError(f"strategy {strategy!r}: choose one of {STRATEGIES}; 'continue' also needs inside_ids(names)")
+    if strategy == "continue" and (strange := set(word_labels) - inside.keys() - {ignore_index}):
+        raise InputError(f"{min(strange)} is no label id of inside_ids(names): give ids of these names")
     aligned, previous = [], None
     for token, word in enumerate(word_ids):
         if word is not None and not 0 <= word < len(word_labels):
@@ -116,7 +118,7 @@ def align_labels(
         if word is None or (word == previous and strategy == "first"):
             aligned.append(ignore_index)
         elif word == previous and strategy == "continue":
-            aligned.append(inside[word_labels[word]])
+            aligned.append(inside.get(word_labels[word], ignore_index))
         else:
             aligned.append(word_labels[word])
         previous = word
@@ -187,7 +189,8 @@ def decode_labels(
     Source: Viterbi (1967); Forney (1973), The Viterbi Algorithm.
     """
     steps, outside = step_costs(tuple(names)), names.index("O")
-    scores = np.where(np.isnan(scores), np.where(np.arange(len(names)) == outside, 0.0, -np.inf), scores)
+    unseen = np.isnan(scores).any(-1, keepdims=True)  # clip, because an infinite logit, as fp16 may give, would make the sums below NaN
+    scores = np.where(unseen, np.where(np.arange(len(names)) == outside, 0.0, -np.inf), scores.clip(-1e30, 1e30))
     best = scores.argmax(-1).tolist()
     if not steps[[outside, *best[:-1]], best].any():
         return best

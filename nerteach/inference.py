@@ -8,9 +8,9 @@ Docs: https://nerteach.github.io/nerteach/en/inference.html.md"""
 __all__ = ['BATCH_TOKENS', 'CARD', 'USAGE', 'CAPITALS', 'MODEL_FILES', 'Tagger', 'load_tagger', 'batch_rows', 'predict_block',
            'word_logits', 'label_words', 'probabilities_of', 'check_labels', 'gold_probabilities', 'LabelRows',
            'evaluate_tagger', 'compare_words', 'cut_windows', 'join_windows', 'find_entities', 'count_tokens',
-           'tag_chunk', 'tag_texts', 'mark_entities', 'CardFacts', 'hub_id', 'eval_results', 'card_metadata',
-           'weights_digest', 'score_rows', 'card_values', 'check_model_folder', 'write_model_card', 'files_to_upload',
-           'hub_errors', 'push_to_hub']
+           'tag_chunk', 'tag_texts', 'json_line', 'mark_entities', 'CardFacts', 'hub_id', 'eval_results',
+           'card_metadata', 'weights_digest', 'score_rows', 'card_values', 'check_model_folder', 'write_model_card',
+           'files_to_upload', 'hub_errors', 'push_to_hub']
 
 # %% ../nbs/en/06_inference.ipynb #export-imports
 import hashlib
@@ -36,7 +36,7 @@ from transformers import AutoModelForTokenClassification
 
 from . import __version__
 from .align import LostWords, best_precision, decode_labels, length_limit, load_tokenizer, order_by_length, word_scores
-from .data import InputError, first_line, label_names, labels_to_spans, named_labels, say, split_words
+from .data import InputError, first_line, label_names, labels_to_spans, named_labels, say, split_words, whole_characters
 
 # %% ../nbs/en/06_inference.ipynb #def-tagger
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def word_logits(
 ) -> Iterator[np.ndarray]:           # For each sentence in turn, one number per word and label: shape (W, labels); NaN for a word without a token
     "Say how strongly the model is for each label of each word; holds 1 000 sentences at a time."
     sentences = iter(sentences)
-    while block := list(islice(sentences, 1000)):
+    while block := [whole_characters(words) for words in islice(sentences, 1000)]:
         yield from predict_block(tagger, block, batch_size, lost)
 
 # %% ../nbs/en/06_inference.ipynb #def-label-words
@@ -128,7 +128,7 @@ def label_words(
 # %% ../nbs/en/06_inference.ipynb #def-probabilities-of
 def probabilities_of(logits: np.ndarray, label_ids: list[int]) -> list[float | None]:
     "Probability of one label of every word, by the logits of all its labels; `None` for a word without a token."
-    chosen = torch.from_numpy(logits).softmax(-1)[range(len(label_ids)), label_ids].tolist()
+    chosen = torch.from_numpy(logits).clamp(-1e30, 1e30).softmax(-1)[range(len(label_ids)), label_ids].tolist()
     return [None if probability != probability else probability for probability in chosen]  # only NaN differs from itself
 
 # %% ../nbs/en/06_inference.ipynb #def-check-labels
@@ -265,7 +265,7 @@ def count_tokens(tagger: Tagger, sentences: list[list[str]]) -> list[list[int]]:
     "Number of tokens of every word, without a limit on the length."
     if not sentences:
         return []
-    encoding = tagger.tokenizer(sentences, is_split_into_words=True, add_special_tokens=False, verbose=False)
+    encoding = tagger.tokenizer(list(map(whole_characters, sentences)), is_split_into_words=True, add_special_tokens=False, verbose=False)
     counts = [[0] * len(words) for words in sentences]
     for row, count in enumerate(counts):
         for word in encoding.word_ids(row):
@@ -291,11 +291,17 @@ def tag_texts(
 ) -> Iterator[dict]:        # For each text in turn: text, and entities with entity_type, text, char_start, char_end, score in [0, 1]
     """Find the entities of texts; `text[char_start:char_end]` is the entity.
 
-    Takes texts and gives results 1 000 at a time, so that a file of any length needs little memory.
+    Takes texts and gives results 1 000 at a time, so that a file of any length needs little memory. A text comes back as it was given,
+    even with half of a character in it; `json_line` writes such a text too.
     """
     texts = iter(texts)
     while chunk := list(islice(texts, 1000)):
         yield from tag_chunk(tagger, chunk, batch_size)
+
+# %% ../nbs/en/06_inference.ipynb #def-json-line
+def json_line(value) -> str:
+    "A value as one line of JSON; half of a character is escaped, so that the line can be written in UTF-8 and read again unchanged."
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
 
 # %% ../nbs/en/06_inference.ipynb #def-mark-entities
 def mark_entities(
@@ -310,7 +316,7 @@ def mark_entities(
                    f'<mark style="background:{color};color:#111;padding:0.1em 0.25em;border-radius:0.25em">{html.escape(entity["text"])} '
                    f'<small>{html.escape(entity["entity_type"])}</small></mark>']
         position = entity["char_end"]
-    return f'<p>{"".join(pieces)}{html.escape(tagged["text"][position:])}</p>'
+    return whole_characters([f'<p>{"".join(pieces)}{html.escape(tagged["text"][position:])}</p>'])[0]
 
 # %% ../nbs/en/06_inference.ipynb #def-card-facts
 @dataclass(frozen=True)
