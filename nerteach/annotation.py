@@ -27,7 +27,7 @@ import regex
 from datasets import Dataset, DatasetDict
 from sklearn.metrics import cohen_kappa_score
 
-from .data import (CHARACTER, HALF, InputError, InputNote, char_spans_to_spans, check_sentence, first_line, labels_to_spans, legend_on_top,
+from .data import (CHARACTER, InputError, InputNote, char_spans_to_spans, check_halves, check_sentence, first_line, labels_to_spans, legend_on_top,
                            named_labels, new_axes, pair_sentences, read_lines, say, shown, spans_to_labels, split_words, to_iob2)
 from .metrics import f1_interval, score_entities
 
@@ -81,8 +81,7 @@ def place_mark(text: str, mark: tuple, maps: dict[str, dict[int, int]], where: s
 
 def make_marked(text: str, marks: list[tuple], units: list[str], where: str, remarks: list[tuple[str, str]], extra: dict) -> dict:
     "A marked text from marks (type, start, end, quotation or `None`); what must be said is added to the remarks."
-    if any(isinstance(value, str) and HALF.search(value) for value in [text, *extra.values(), *(mark[0] for mark in marks)]):
-        raise InputError(f"{where} holds half of a character: export it again as UTF-8")
+    check_halves([text, *extra.values(), *(mark[0] for mark in marks)], where)
     if bad := [key for key, value in extra.items() if isinstance(value, list | dict)]:
         raise InputError(f"{where}: {bad[0]!r} is no text or number: export it again")
     maps = {unit: {there: here for here, there in offset_map(text, unit).items()} for unit in units}

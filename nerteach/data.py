@@ -6,12 +6,12 @@ Docs: https://nerteach.github.io/nerteach/en/data.html.md"""
 
 # %% auto #0
 __all__ = ['HALF', 'CHARACTER', 'WORD_PATTERN', 'MARKED_LINE', 'MARK', 'SPLITS', 'READERS', 'PORTUGUESE', 'InputError',
-           'first_line', 'InputNote', 'whole_characters', 'shown', 'Span', 'labels_to_spans', 'spans_to_labels',
-           'to_iob2', 'split_words', 'char_spans_to_spans', 'parse_marked', 'read_lines', 'split_columns', 'read_conll',
-           'convert_sentences', 'pair_sentences', 'parse_json_row', 'read_json_lines', 'read_parquet', 'label_names',
-           'iob2_names', 'check_sentence', 'make_dataset', 'build_corpus', 'load_folder', 'load_packaged', 'fetch_hub',
-           'check_hub_split', 'check_hub', 'load_corpus', 'named_labels', 'count_entities', 'say', 'new_axes',
-           'legend_on_top', 'plot_groups', 'plot_counts']
+           'first_line', 'InputNote', 'whole_characters', 'check_halves', 'shown', 'Span', 'labels_to_spans',
+           'spans_to_labels', 'to_iob2', 'split_words', 'char_spans_to_spans', 'parse_marked', 'read_lines',
+           'split_columns', 'read_conll', 'convert_sentences', 'pair_sentences', 'parse_json_row', 'read_json_lines',
+           'read_parquet', 'label_names', 'iob2_names', 'check_sentence', 'make_dataset', 'build_corpus', 'load_folder',
+           'load_packaged', 'fetch_hub', 'check_hub_split', 'check_hub', 'load_corpus', 'named_labels',
+           'count_entities', 'say', 'new_axes', 'legend_on_top', 'plot_groups', 'plot_counts']
 
 # %% ../nbs/en/01_data.ipynb #export-imports
 import json
@@ -44,6 +44,11 @@ HALF = regex.compile(r"\p{Cs}")  # One half of a pair of UTF-16 that stands alon
 def whole_characters(words: list[str]) -> list[str]:
     "The words as a tokenizer can take them: half of a character becomes U+FFFD, one for one."
     return [HALF.sub("\ufffd", word) for word in words]
+
+def check_halves(values: Iterable, where: str) -> None:
+    "Raise `InputError` if one of the values is text with half of a character in it."
+    if half := next((value for value in values if isinstance(value, str) and HALF.search(value)), None):
+        raise InputError(f"{where}: {shown(half)} holds half of a character: export it again as UTF-8")
 
 def shown(value) -> str:
     "The beginning of a value as Python writes it, however long or deeply nested, to stand in a message."
@@ -332,8 +337,7 @@ def check_sentence(sentence: dict, where: str) -> None:
         raise InputError(f"{where} has no words: remove it")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise InputError(f"{where}: ner_tags must be label names such as B-PER, got {shown(labels)}")
-    if half := next((text for text in [*words, *labels, sentence.get("text")] if isinstance(text, str) and HALF.search(text)), None):
-        raise InputError(f"{where}: {shown(half)} holds half of a character: export it again as UTF-8")
+    check_halves([*words, *labels, sentence.get("text")], where)
     if len(words) != len(labels):
         raise InputError(f"{where} has {len(words)} words but {len(labels)} labels: give each word one label")
     try:
