@@ -27,8 +27,8 @@ import regex
 from datasets import Dataset, DatasetDict
 from sklearn.metrics import cohen_kappa_score
 
-from .data import (InputError, InputNote, char_spans_to_spans, check_sentence, first_line, labels_to_spans, legend_on_top,
-                           named_labels, new_axes, pair_sentences, read_lines, say, spans_to_labels, split_words, to_iob2)
+from .data import (CHARACTER, InputError, InputNote, char_spans_to_spans, check_halves, check_sentence, first_line, labels_to_spans, legend_on_top,
+                           named_labels, new_axes, pair_sentences, read_lines, say, shown, spans_to_labels, split_words, to_iob2)
 from .metrics import f1_interval, score_entities
 
 # %% ../nbs/en/08_your_data.ipynb #def-offset-map
@@ -42,7 +42,7 @@ def offset_map(
     Source: Unicode Standard Annex 29, Unicode Text Segmentation.
     """
     if unit == "graphemes":
-        starts = [match.start() for match in regex.finditer(r"\X", text)] + [len(text)]
+        starts = [match.start() for match in regex.finditer(CHARACTER, text)] + [len(text)]
         return {start: number for number, start in enumerate(starts)}
     if unit not in ("code points", "utf-16"):
         raise InputError(f"nothing is counted in {unit!r}: choose code points, utf-16 or graphemes")
@@ -51,11 +51,13 @@ def offset_map(
 # %% ../nbs/en/08_your_data.ipynb #def-make-marked
 def check_mark(mark: tuple, where: str) -> None:
     "Raise `InputError` unless a mark has a type, and numbers for its two ends."
-    entity_type, start, end, _ = mark
+    entity_type, start, end, quote = mark
     if not isinstance(entity_type, str) or not entity_type.strip():
-        raise InputError(f"{where}: a mark has the type {entity_type!r}: give it the name of one type")
+        raise InputError(f"{where}: a mark has the type {shown(entity_type)}: give it the name of one type")
     if type(start) is not int or type(end) is not int:
-        raise InputError(f"{where}: the {entity_type} lies from {start!r} to {end!r}, no places in plain text: export marks on plain text")
+        raise InputError(f"{where}: the {entity_type} lies from {shown(start)} to {shown(end)}, no places in plain text: export marks on plain text")
+    if not isinstance(quote, str | None):
+        raise InputError(f"{where}: the {entity_type} quotes {shown(quote)}, no text: export it again")
 
 def squeeze(text: str) -> str:
     "Text without white space, for comparing: Label Studio quotes two spaces as one, and a line end as backslash and n."
@@ -79,8 +81,9 @@ def place_mark(text: str, mark: tuple, maps: dict[str, dict[int, int]], where: s
 
 def make_marked(text: str, marks: list[tuple], units: list[str], where: str, remarks: list[tuple[str, str]], extra: dict) -> dict:
     "A marked text from marks (type, start, end, quotation or `None`); what must be said is added to the remarks."
-    if any(0xD800 <= ord(char) <= 0xDFFF for char in text):
-        raise InputError(f"{where}: the text holds half of a character: export it again as UTF-8")
+    check_halves([text, *extra.values(), *(mark[0] for mark in marks)], where)
+    if bad := [key for key, value in extra.items() if isinstance(value, list | dict)]:
+        raise InputError(f"{where}: {bad[0]!r} is no text or number: export it again")
     maps = {unit: {there: here for here, there in offset_map(text, unit).items()} for unit in units}
     placed = [place_mark(text, mark, maps, where) for mark in marks]
     remarks += [(remark, where) for _, remark in placed if remark]
@@ -97,14 +100,14 @@ def tell(name: str | Path, remarks: list[tuple[str, str]]) -> None:
 def take(record: dict, key: str, kind: type, where: str):
     "A value of a record; `InputError` if it is missing or of another kind."
     value = record.get(key) if isinstance(record, dict) else None
-    if not isinstance(value, kind):
-        raise InputError(f"{where}: {key!r} should be of type {kind.__name__}, not {str(value)[:40]!r}: mend it, or use the tool's own JSON export")
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise InputError(f"{where}: {key!r} should be of type {kind.__name__}, not {shown(value)}: mend it, or use the tool's own JSON export")
     return value
 
 def take_all(values: list, kind: type, where: str) -> list:
     "The values; `InputError` if one is of another kind."
     if bad := [value for value in values if not isinstance(value, kind)]:
-        raise InputError(f"{where} holds {str(bad[0])[:40]!r}, not of type {kind.__name__}: use the tool's own JSON export")
+        raise InputError(f"{where} holds {shown(bad[0])}, not of type {kind.__name__}: use the tool's own JSON export")
     return values
 
 def check_part(part: str, parts: tuple[str, str]) -> None:
@@ -120,7 +123,7 @@ def read_records(path: str | Path, kind: str) -> list[tuple[str, dict]]:
     try:
         whole = json.loads(text)
         named = [(f"{path} {kind} {number}", record) for number, record in enumerate(whole if isinstance(whole, list) else [whole], start=1)]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if text.startswith("["):
             raise InputError(f"{path} is a broken JSON list ({first_line(error)}): export it again") from error
         named = [(f"{path} line {number}", parse_json(line, f"{path} line {number}")) for number, line in enumerate(lines, start=1) if line.strip()]
@@ -134,7 +137,7 @@ def parse_json(line: str, where: str):
     "One line of JSON Lines."
     try:
         return json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is not JSON ({first_line(error)}): export it again") from error
 
 # %% ../nbs/en/08_your_data.ipynb #def-doccano-mark
@@ -143,7 +146,7 @@ def doccano_mark(mark: list | dict, where: str) -> tuple:
     if isinstance(mark, dict):
         return mark.get("label"), mark.get("start_offset"), mark.get("end_offset"), None
     if not isinstance(mark, list) or len(mark) != 3:
-        raise InputError(f"{where}: the mark {str(mark)[:40]!r} is not [start, end, type]: export a sequence labelling project")
+        raise InputError(f"{where}: the mark {shown(mark)} is not [start, end, type]: export a sequence labelling project")
     return mark[2], mark[0], mark[1], None
 
 # %% ../nbs/en/08_your_data.ipynb #def-read-doccano
@@ -186,7 +189,7 @@ def label_studio_marks(values: list, where: str, remarks: list[tuple[str, str]])
         if kinds != ["labels"]:
             raise InputError(f"{where} has a mark of kind {kinds[0]}: only Labels on plain Text can be read")
         if not isinstance(labels, list) or len(labels) != 1:
-            raise InputError(f"{where}: a mark has the labels {labels!r}: give it exactly one")
+            raise InputError(f"{where}: a mark has the labels {shown(labels)}: give it exactly one")
         marks.append((labels[0], value.get("start"), value.get("end"), quote if isinstance(quote, str) else None))
     return marks
 
@@ -248,7 +251,7 @@ def argilla_answers(record: dict, question: str | None, part: str, where: str) -
     given = take(answers, name, list, where)
     if "fields" in record:
         return [(answer.get("user_id"), answer.get("status"), answer.get("value")) for answer in take_all(given, dict, where)]
-    users, status = (record.get(f"{name}.responses.{column}") or [None] * len(given) for column in ("users", "status"))
+    users, status = (take({column: record.get(f"{name}.responses.{column}") or [None] * len(given)}, column, list, where) for column in ("users", "status"))
     if not len(users) == len(status) == len(given):
         raise InputError(f"{where} has {len(given)} responses of {len(users)} users: export it again")
     return list(zip(users, status, given))
@@ -428,7 +431,7 @@ def split_lines(
 def write_text(path: str | Path, text: str) -> Path:
     "Write a file in UTF-8 with plain line ends; `InputError` if that cannot be done."
     try:
-        Path(path).write_text(text, encoding="utf-8", newline="\n")
+        Path(path).write_bytes(text.encode("utf-8"))
     except UnicodeEncodeError as error:
         raise InputError(f"{path}: half of a character stands before {text[error.end:error.end + 20]!r}: export the text again") from error
     except OSError as error:

@@ -8,21 +8,22 @@ Docs: https://nerteach.github.io/nerteach/en/inference.html.md"""
 __all__ = ['BATCH_TOKENS', 'NO_MEMORY', 'CARD', 'USAGE', 'CAPITALS', 'MODEL_FILES', 'Tagger', 'load_tagger', 'batch_rows',
            'BatchRunner', 'predict_block', 'word_logits', 'label_words', 'probabilities_of', 'check_labels',
            'gold_probabilities', 'LabelRows', 'evaluate_tagger', 'compare_words', 'find_entities', 'tag_chunk',
-           'tag_texts', 'mark_entities', 'CardFacts', 'hub_id', 'eval_results', 'card_metadata', 'weights_digest',
-           'score_rows', 'card_values', 'check_model_folder', 'write_model_card', 'files_to_upload', 'hub_errors',
-           'push_to_hub']
+           'tag_texts', 'json_line', 'mark_entities', 'CardFacts', 'hub_id', 'plain', 'eval_results', 'card_metadata',
+           'weights_digest', 'score_rows', 'card_values', 'check_model_folder', 'write_model_card', 'files_to_upload',
+           'hub_errors', 'push_to_hub']
 
 # %% ../nbs/en/06_inference.ipynb #export-imports
 import hashlib
 import html
 import json
 import math
+import os
 import re
 import warnings
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from itertools import islice
 from pathlib import Path
@@ -32,12 +33,13 @@ import numpy as np
 import torch
 from datasets import Dataset, DatasetDict
 from huggingface_hub import EvalResult, HfApi, ModelCard, ModelCardData
-from huggingface_hub.errors import HTTPError
 from transformers import AutoModelForTokenClassification
 
 from . import __version__
-from .align import LostWords, best_precision, decode_labels, length_limit, load_tokenizer, order_by_length, window_words, word_scores
-from .data import InputError, InputNote, first_line, label_names, labels_to_spans, named_labels, say, split_words
+from .align import (LostWords, best_precision, decode_labels, fetch_model, length_limit, load_tokenizer, order_by_length, window_words,
+                            word_scores)
+from .data import (InputError, InputNote, first_line, label_names, labels_to_spans, named_labels, one_sentence, patient_hub, say,
+                           split_words, whole_characters)
 
 # %% ../nbs/en/06_inference.ipynb #def-tagger
 @dataclass(frozen=True)
@@ -57,19 +59,21 @@ def load_tagger(
     """Load a trained model.
 
     Only safetensors are read, and no code from the folder is run.
-    Raises `InputError` if there is no model, or it does not name its labels.
+    Raises `InputError` if there is no model, it is not whole, or it does not name its labels.
     """
-    tokenizer = load_tokenizer(folder)
-    try:
-        model = AutoModelForTokenClassification.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
-    except (OSError, ValueError) as error:
-        raise InputError(f"no trained model in {str(folder)!r} ({first_line(error)}): "
-                         "make one with nerteach train") from error
-    names = [model.config.id2label[i] for i in range(model.config.num_labels)]
+    source = fetch_model(folder, weights=True)
+    tokenizer = load_tokenizer(source)
+    with one_sentence(f"no trained model in {str(folder)!r}", "make one with nerteach train"):
+        model, report = AutoModelForTokenClassification.from_pretrained(
+            source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True)
+        names = [model.config.id2label[i] for i in range(model.config.num_labels)]
     try:
         labels_to_spans(names)
     except InputError as error:
         raise InputError(f"the model in {str(folder)!r} does not name its labels in IOB2 ({error}): train it with nerteach train") from error
+    if lost := [*report["missing_keys"], *(row[0] for row in report["mismatched_keys"])]:
+        raise InputError(f"the model in {str(folder)!r} is not whole ({len(lost)} of its weights, such as {min(lost)}, are missing or of another "
+                         "shape than its config.json says): train it again")
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     return Tagger(model, tokenizer, names, length_limit(tokenizer, model), precision or best_precision())
 
@@ -147,7 +151,7 @@ def word_logits(
 ) -> Iterator[np.ndarray]:           # For each sentence in turn, one number per word and label: shape (W, labels); NaN for a word without a token
     "Say how strongly the model is for each label of each word; holds 1 000 sentences at a time."
     sentences, run = iter(sentences), BatchRunner(tagger)
-    while block := list(islice(sentences, 1000)):
+    while block := [whole_characters(words) for words in islice(sentences, 1000)]:
         yield from predict_block(run, block, batch_size, lost)
 
 # %% ../nbs/en/06_inference.ipynb #def-label-words
@@ -167,7 +171,7 @@ def label_words(
 # %% ../nbs/en/06_inference.ipynb #def-probabilities-of
 def probabilities_of(logits: np.ndarray, label_ids: list[int]) -> list[float | None]:
     "Probability of one label of every word, by the logits of all its labels; `None` for a word without a token."
-    chosen = torch.from_numpy(logits).softmax(-1)[range(len(label_ids)), label_ids].tolist()
+    chosen = torch.from_numpy(logits).clamp(-1e30, 1e30).softmax(-1)[range(len(label_ids)), label_ids].tolist()
     return [None if probability != probability else probability for probability in chosen]  # only NaN differs from itself
 
 # %% ../nbs/en/06_inference.ipynb #def-check-labels
@@ -276,11 +280,17 @@ def tag_texts(
 ) -> Iterator[dict]:        # For each text in turn: text, and entities with entity_type, text, char_start, char_end, score in [0, 1]
     """Find the entities of texts; `text[char_start:char_end]` is the entity.
 
-    Takes texts and gives results 1 000 at a time, so that a file of any length needs little memory.
+    Takes texts and gives results 1 000 at a time, so that a file of any length needs little memory. A text comes back as it was given,
+    even with half of a character in it; `json_line` writes such a text too.
     """
     texts = iter(texts)
     while chunk := list(islice(texts, 1000)):
         yield from tag_chunk(tagger, chunk, batch_size)
+
+# %% ../nbs/en/06_inference.ipynb #def-json-line
+def json_line(value) -> str:
+    "A value as one line of JSON; half of a character is escaped, so that the line can be written in UTF-8 and read again unchanged."
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
 
 # %% ../nbs/en/06_inference.ipynb #def-mark-entities
 def mark_entities(
@@ -295,7 +305,7 @@ def mark_entities(
                    f'<mark style="background:{color};color:#111;padding:0.1em 0.25em;border-radius:0.25em">{html.escape(entity["text"])} '
                    f'<small>{html.escape(entity["entity_type"])}</small></mark>']
         position = entity["char_end"]
-    return f'<p>{"".join(pieces)}{html.escape(tagged["text"][position:])}</p>'
+    return whole_characters([f'<p>{"".join(pieces)}{html.escape(tagged["text"][position:])}</p>'])[0]
 
 # %% ../nbs/en/06_inference.ipynb #def-card-facts
 @dataclass(frozen=True)
@@ -419,7 +429,7 @@ O intervalo diz quanto o F1 mudaria com outras frases do mesmo corpus, não com 
 
 Escrito pelo nerteach {version} para os pesos com SHA-256 `{digest}`.
 """}
-USAGE = 'from nerteach.inference import load_tagger, tag_texts\n\ntagger = load_tagger("{name}")\nnext(tag_texts(tagger, ["..."]))'
+USAGE = 'from nerteach.inference import load_tagger, tag_texts\n\ntagger = load_tagger({name})\nnext(tag_texts(tagger, ["..."]))'
 CAPITALS = {  # for each language: what a tokenizer that drops capitals means, and one that keeps them
     "en": ("Its tokenizer drops capitals: *Rosa* and *rosa* are the same to it.",
            "Its tokenizer keeps capitals. The scores do not say how many names it finds where the capitals are missing."),
@@ -430,7 +440,15 @@ CAPITALS = {  # for each language: what a tokenizer that drops capitals means, a
 # %% ../nbs/en/06_inference.ipynb #def-card-metadata
 def hub_id(name: str | None) -> str | None:
     "The name, if it has the form of an id on the Hub and is no folder here."
-    return name if name and re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name, re.ASCII) and not Path(name).exists() else None
+    return name if name and re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name, re.ASCII) and not os.path.exists(name) else None
+
+def plain(value):
+    "Words for a card on one line, in which nothing counts as HTML, a link, code or the end of a table's cell; what is not text stays."
+    if isinstance(value, tuple):
+        return tuple(map(plain, value))
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"[\\`|\[\]]", r"\\\g<0>", html.escape(" ".join(value.split()), quote=False))
 
 def eval_results(facts: CardFacts) -> list[EvalResult]:
     "The scores, each as one entry of the model-index."
@@ -442,6 +460,7 @@ def eval_results(facts: CardFacts) -> list[EvalResult]:
 
 def card_metadata(facts: CardFacts) -> ModelCardData:
     "The part of the card that programs read; only ids of the Hub are named as corpus and encoder."
+    facts = replace(facts, **{key: " ".join(value.split()) for key, value in vars(facts).items() if isinstance(value, str)})
     return ModelCardData(language=facts.language, license=facts.license, base_model=hub_id(facts.encoder), datasets=hub_id(facts.corpus),
                          library_name="transformers", pipeline_tag="token-classification", metrics=["precision", "recall", "f1"],
                          tags=["named-entity-recognition", "nerteach"], model_name=facts.name, eval_results=eval_results(facts))
@@ -462,30 +481,33 @@ def score_rows(facts: CardFacts, lang: str) -> str:
     for name in sorted(facts.scores, key=("overall", "macro").__contains__):
         row, ends = facts.scores[name], facts.intervals.get(name)
         interval = f"{ends[0]:.3f}–{ends[1]:.3f}" if ends else say("not stated", lang)
-        rows.append(f"| {say(name, lang)} | {row['precision']:.3f} | {row['recall']:.3f} | {row['f1']:.3f} | {interval} | {row['support']} |")
+        rows.append(f"| {plain(say(name, lang))} | {row['precision']:.3f} | {row['recall']:.3f} | {row['f1']:.3f} | {interval} | {row['support']} |")
     return "\n".join(rows)
 
 def card_values(tagger: Tagger, folder: Path, facts: CardFacts, lang: str) -> dict[str, object]:
     "What fills the blanks of the card's form."
     blank, config = say("not stated", lang), folder / "train_config.json"
-    settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    with one_sentence(f"{config} cannot be read", "remove it, or train again"):
+        settings = dict(json.loads(config.read_text(encoding="utf-8"))) if config.is_file() else {}
     sees_capitals = tagger.tokenizer("Rosa")["input_ids"] != tagger.tokenizer("rosa")["input_ids"]
-    given = {key: blank if value is None else value for key, value in vars(facts).items()}
+    given = {key: blank if value is None else plain(value) for key, value in vars(facts).items()}
     return given | {
-        "types": ", ".join(name[2:] for name in tagger.names if name.startswith("B-")),
+        "types": plain(", ".join(name[2:] for name in tagger.names if name.startswith("B-"))),
         "same_words": blank if facts.same_words is None else f"{facts.same_words:.1%}",
-        "counts": ", ".join(f"{say(split, lang)} {number}" for split, number in facts.sentences.items()) or blank,
-        "split": say(facts.split, lang), "n_train": facts.sentences.get("train", blank), "n_scored": facts.sentences.get(facts.split, blank),
+        "counts": ", ".join(f"{plain(say(split, lang))} {number}" for split, number in facts.sentences.items()) or blank,
+        "split": plain(say(facts.split, lang)), "n_train": facts.sentences.get("train", blank), "n_scored": facts.sentences.get(facts.split, blank),
         "rows": score_rows(facts, lang), "capitals": CAPITALS[lang][sees_capitals], "max_length": tagger.max_length,
-        "settings": "\n".join(f"| {key} | {json.dumps(value)} |" for key, value in settings.items()) or f"| {blank} | {blank} |",
-        "limits": "".join(f"- {limit}\n" for limit in facts.limits), "usage": USAGE.format(name=facts.name),
+        "settings": "\n".join(f"| {plain(key)} | {plain(json.dumps(value))} |" for key, value in settings.items()) or f"| {blank} | {blank} |",
+        "limits": "".join(f"- {limit}\n" for limit in plain(tuple(facts.limits))), "usage": USAGE.format(name=json.dumps(facts.name, ensure_ascii=False)),
         "version": __version__, "digest": weights_digest(folder)}
 
 # %% ../nbs/en/06_inference.ipynb #def-check-model-folder
 def check_model_folder(folder: Path) -> None:
-    "Raise `InputError` unless there are a model's settings and weights in a folder on this machine."
-    if not (folder / "config.json").is_file() or not list(folder.glob("*.safetensors")):
+    "Raise `InputError` unless there are a model's settings and weights in a folder on this machine, and its card is no link to another file."
+    if not os.path.isfile(folder / "config.json") or not list(folder.glob("*.safetensors")):
         raise InputError(f"no trained model in the folder {str(folder)!r}: make one with nerteach train")
+    if (folder / "README.md").is_symlink():
+        raise InputError(f"{folder / 'README.md'} is a link to another file: remove it, so that the card is a file of its own")
 
 # %% ../nbs/en/06_inference.ipynb #def-write-model-card
 def write_model_card(
@@ -508,7 +530,8 @@ def write_model_card(
         raise InputError(f"the scores have the entity type {sorted(strange)[0]!r}, but this model knows only {', '.join(sorted(known))}: "
                          "give the scores of this model")
     text = CARD[lang].format_map(card_values(tagger, folder, facts, lang))
-    ModelCard(f"---\n{card_metadata(facts).to_yaml()}\n---\n\n{text}").save(folder / "README.md")
+    with one_sentence(f"the card of {str(folder)!r} cannot be written", "mend what is said of the model"):
+        ModelCard(f"---\n{card_metadata(facts).to_yaml()}\n---\n\n{text}").save(folder / "README.md")
     return folder / "README.md"
 
 # %% ../nbs/en/06_inference.ipynb #def-check-upload
@@ -520,20 +543,22 @@ def files_to_upload(folder: Path, repo_id: str) -> list[str]:
     check_model_folder(folder)
     if not (folder / "README.md").is_file():
         raise InputError(f"{folder} has no card: write one with write_model_card")
-    card = (folder / "README.md").read_text(encoding="utf-8")
+    with one_sentence(f"the card in {folder} cannot be read", "write one with write_model_card"):
+        card = (folder / "README.md").read_text(encoding="utf-8")
     if weights_digest(folder) not in card:
         raise InputError("the card was written for other weights: score the model again and call write_model_card")
     if f'"{repo_id}"' not in card:
         raise InputError(f"the card does not tell its readers to load {repo_id!r}: call write_model_card with this name")
-    return sorted(path.name for path in folder.iterdir() if path.is_file() and any(fnmatch(path.name, form) for form in MODEL_FILES))
+    files = sorted(path.name for path in folder.iterdir() if path.is_file() and any(fnmatch(path.name, form) for form in MODEL_FILES))
+    if links := [name for name in files if (folder / name).is_symlink()]:
+        raise InputError(f"{folder / links[0]} is a link to {(folder / links[0]).resolve()}: put the file itself in its place if it may be uploaded")
+    return files
 
 @contextmanager
 def hub_errors(repo_id: str, mend: str) -> Iterator[None]:
     "Turn what the Hub refuses, or a Hub out of reach, into one sentence."
-    try:
+    with one_sentence(f"{repo_id} was not uploaded", mend), patient_hub(120):
         yield
-    except (OSError, ValueError, HTTPError) as error:
-        raise InputError(f"{repo_id} was not uploaded ({first_line(error)}): {mend}") from error
 
 # %% ../nbs/en/06_inference.ipynb #def-push-to-hub
 def push_to_hub(
