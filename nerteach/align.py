@@ -47,7 +47,7 @@ def find_encoder(
     return str(Path(spec.submodule_search_locations[0]) / "model")
 
 # %% ../nbs/en/02_align.ipynb #def-fetch-model
-WORD_FILES = ("config.json", "train_config.json", "tokenizer*.json", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.model")
+WORD_FILES = ("config.json", "train_config.json", "calibration.json", "tokenizer*.json", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.model")
 WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
 
 def converted_revision(repo_id: str) -> str | None:
