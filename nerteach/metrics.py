@@ -7,11 +7,11 @@ Docs: https://nerteach.github.io/nerteach/en/metrics.html.md"""
 # %% auto #0
 __all__ = ['SCHEMES', 'METRICS', 'check_pairs', 'find_spans', 'spans_to_scheme', 'scheme_to_spans', 'count_sentence',
            'count_entities_by_type', 'rates', 'average_scores', 'score_entities', 'scores_table', 'score_pieces',
-           'pair_overlaps', 'begun_with_b', 'same_place', 'pair_by_type', 'count_by_metric', 'repeat_over_tokens',
-           'score_by_metric', 'judge_entities', 'list_differences', 'differences_table', 'plot_metrics', 'plot_scores',
-           'count_matches', 'f1_of', 'draw_sums', 'count_kinds', 'score_with_intervals', 'f1_interval', 'Comparison',
-           'permuted_differences', 'compare_predictions', 'describe_comparison', 'summarize_runs', 'runs_table',
-           'keep_label_ids', 'make_compute_metrics']
+           'plot_scores', 'pair_overlaps', 'begun_with_b', 'same_place', 'pair_by_type', 'count_by_metric',
+           'repeat_over_tokens', 'score_by_metric', 'judge_entities', 'list_differences', 'differences_table',
+           'plot_metrics', 'count_matches', 'f1_of', 'draw_sums', 'count_kinds', 'score_with_intervals', 'f1_interval',
+           'Comparison', 'permuted_differences', 'compare_predictions', 'describe_comparison', 'summarize_runs',
+           'runs_table', 'keep_label_ids', 'make_compute_metrics']
 
 # %% ../nbs/en/03_metrics.ipynb #export-imports
 import statistics
@@ -23,7 +23,7 @@ import numpy as np
 from seqeval import scheme as seqeval_schemes
 from seqeval.metrics.sequence_labeling import get_entities
 
-from .data import InputError, Span, labels_to_spans, legend_on_top, new_axes, plot_groups, say, spans_to_labels, to_iob2
+from .data import InputError, Span, labels_to_spans, new_axes, plot_groups, say, spans_to_labels, to_iob2
 
 # %% ../nbs/en/03_metrics.ipynb #def-check-pairs
 def check_pairs(y_true: list[list[str]], y_pred: list[list[str]]) -> None:
@@ -92,7 +92,8 @@ def scheme_to_spans(
     spans = sorted(find_spans(labels, False, scheme), key=lambda span: span.start)
     for place, (label, written) in enumerate(zip(labels, spans_to_scheme(spans, len(labels), scheme))):
         if label != written:
-            raise InputError(f"label {place} is {label!r} where {scheme} has {written!r}: mend it, or name the scheme that it is in")
+            mend = "name the scheme that it is in, or mend it" + (" with to_iob2" if scheme == "IOB2" else "")
+            raise InputError(f"label {place} is {label!r} where {scheme} has {written!r}: {mend}")
     return spans
 
 # %% ../nbs/en/03_metrics.ipynb #def-count-entities
@@ -101,8 +102,7 @@ def count_sentence(row: int, true: list[str], pred: list[str], strict: bool, sch
     try:
         gold = set(scheme_to_spans(true, scheme))
     except InputError as error:
-        mend = "convert it with to_iob2" if scheme == "IOB2" else "name the scheme that it is in"
-        raise InputError(f"gold row {row} is not {scheme} ({error}): {mend}") from None
+        raise InputError(f"gold row {row} is not {scheme}: {error}") from None
     if strict and (read := find_spans(true, strict, scheme)) != gold:
         raise RuntimeError(f"seqeval finds {sorted(read)} in gold row {row}, whose entities are {sorted(gold)}: write it in another scheme")
     found = find_spans(pred, strict, scheme)
@@ -176,6 +176,18 @@ def score_pieces(
     Kept to compare with published numbers that were counted so; a name of three tokens counts as three.
     """
     return score_entities(y_true=y_true, y_pred=y_pred)
+
+# %% ../nbs/en/03_metrics.ipynb #def-plot-scores
+def plot_scores(
+    scores: dict[str, dict[str, dict[str, float]]],  # Several scorings by name, each as from `score_entities`
+    value: str = "f1",                               # Which number to draw: "precision", "recall", "f1" or "support"
+    lang: str = "en",                                # Language of the words: "en" or "pt"
+    ax=None,                                         # matplotlib Axes to draw on; `None` makes one
+):                                                   # The Axes
+    "Draw one number of several scorings side by side, by entity type."
+    types = sorted({name for scoring in scores.values() for name in scoring} - {"overall", "macro"})
+    heights = {say(name, lang): {kind: row[value] for kind, row in scoring.items()} for name, scoring in scores.items()}
+    return plot_groups(heights, types, say("F1" if value == "f1" else value, lang), "%d" if value == "support" else "%.2f", ax)
 
 # %% ../nbs/en/03_metrics.ipynb #metrics-names
 METRICS = ("entities, strict", "entities, lenient", "boundaries only", "partial overlap", "types only", "words without O", "words with O")
@@ -319,29 +331,14 @@ def plot_metrics(
     lang: str = "en",                     # Language of the words: "en" or "pt"
     ax=None,                              # matplotlib Axes to draw on; `None` makes one
 ):                                        # The Axes
-    "Draw precision, recall and F1 of the same predictions under each metric; the support stands in brackets."
-    ax = new_axes(ax, (5.5, 0.6 + 0.26 * len(scores)), 80)
-    places = range(len(scores))
-    ax.barh(places, [row["f1"] for row in scores.values()], color="0.85", label="F1")
-    for value, marker in (("precision", "|"), ("recall", "x")):
-        ax.plot([row[value] for row in scores.values()], places, marker, color="black", label=say(value, lang))
-    for place, row in zip(places, scores.values()):
-        ax.text(0.01, place, f"{row['f1']:.3f}", va="center", fontsize=8)
+    "Draw the F1 of the same predictions under each metric; the support, what the metric counts, stands in brackets."
+    ax, places = new_axes(ax, (4.6, 0.4 + 0.2 * len(scores)), 48), range(len(scores))
+    bars = ax.barh(places, [row["f1"] for row in scores.values()], color="0.8")
+    ax.bar_label(bars, fmt="%.3f", label_type="center", fontsize=9)
     ax.set_yticks(places, [f"{say(metric, lang)} ({row['support']})" for metric, row in scores.items()])
-    ax.set(xlim=(0, 1), ylim=(len(scores) - 0.5, -0.5))
-    return legend_on_top(ax)
-
-# %% ../nbs/en/03_metrics.ipynb #def-plot-scores
-def plot_scores(
-    scores: dict[str, dict[str, dict[str, float]]],  # Several scorings by name, each as from `score_entities`
-    value: str = "f1",                               # Which number to draw: "precision", "recall", "f1" or "support"
-    lang: str = "en",                                # Language of the words: "en" or "pt"
-    ax=None,                                         # matplotlib Axes to draw on; `None` makes one
-):                                                   # The Axes
-    "Draw one number of several scorings side by side, by entity type."
-    types = sorted({name for scoring in scores.values() for name in scoring} - {"overall", "macro"})
-    heights = {say(name, lang): {kind: row[value] for kind, row in scoring.items()} for name, scoring in scores.items()}
-    return plot_groups(heights, types, say("F1" if value == "f1" else value, lang), "%d" if value == "support" else "%.2f", ax)
+    ax.set(xlim=(0, 1), xticks=(0, 0.5, 1), ylim=(len(scores) - 0.5, -0.5), xlabel="F1")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
 
 # %% ../nbs/en/03_metrics.ipynb #def-count-matches
 def count_matches(y_true: list[list[str]], y_pred: list[list[str]]) -> np.ndarray:

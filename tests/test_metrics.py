@@ -280,7 +280,7 @@ def test_spans_that_no_scheme_can_write():
         spans_to_scheme([], 1, "BIO")
     with pytest.raises(InputError, match="shares a word"):
         spans_to_scheme([Span("PER", 0, 2), Span("LOC", 1, 2)], 2, "BILOU")
-    with pytest.raises(InputError, match="gold row 1 is not IOBES .*name the scheme"):
+    with pytest.raises(InputError, match="gold row 1 is not IOBES.*name the scheme"):
         score_entities(y_true=[["O"], ["B-PER"]], y_pred=[["O"], ["O"]], scheme="IOBES")
     with pytest.raises(RuntimeError, match="write it in another scheme"):  # what seqeval's IOE1 loses is not lost silently
         score_entities(y_true=[["E-PER", "I-PER"]], y_pred=[["O", "O"]], strict=True, scheme="IOE1")
