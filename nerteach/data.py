@@ -9,9 +9,9 @@ __all__ = ['WORD_PATTERN', 'MARKED_LINE', 'MARK', 'SPLITS', 'READERS', 'PORTUGUE
            'Span', 'labels_to_spans', 'spans_to_labels', 'to_iob2', 'split_words', 'char_spans_to_spans',
            'parse_marked', 'read_lines', 'split_columns', 'read_conll', 'convert_sentences', 'pair_sentences',
            'parse_json_row', 'read_json_lines', 'read_parquet', 'label_names', 'iob2_names', 'check_sentence',
-           'make_dataset', 'build_corpus', 'load_folder', 'load_packaged', 'fetch_hub', 'check_hub_split', 'check_hub',
-           'load_corpus', 'named_labels', 'count_entities', 'say', 'new_axes', 'legend_on_top', 'plot_groups',
-           'plot_counts']
+           'make_dataset', 'build_corpus', 'split_files', 'load_folder', 'load_packaged', 'fetch_hub',
+           'check_hub_split', 'check_hub', 'load_corpus', 'named_labels', 'count_entities', 'say', 'new_axes',
+           'legend_on_top', 'plot_groups', 'plot_counts']
 
 # %% ../nbs/en/01_data.ipynb #export-imports
 import json
@@ -361,14 +361,9 @@ READERS: dict[str, Callable] = {".conll": read_conll, ".iob2": read_conll, ".iob
                                 ".tsv": read_conll, ".txt": read_conll, ".jsonl": read_json_lines, ".json": read_json_lines,
                                 ".parquet": read_parquet}
 
-# %% ../nbs/en/01_data.ipynb #def-load-folder
-def load_folder(
-    folder: str | Path,  # Folder with one file per split, such as train.conll, validation.jsonl, test.parquet
-) -> DatasetDict:        # Its splits
-    """Load a corpus from your own files.
 
-    Raises `InputError`, with file and row, if there is no such file, two for one split, or one is broken or empty.
-    """
+def split_files(folder: str | Path) -> dict[str, Path]:
+    "The file of each split in a folder; `InputError` if there is none, or two for one split."
     files = {}
     for path in sorted(Path(folder).iterdir()):
         split = SPLITS.get(path.stem.lower())
@@ -379,6 +374,17 @@ def load_folder(
         files[split] = path
     if not files:
         raise InputError(f"{folder} holds no train, validation or test file ({', '.join(READERS)}): name them so")
+    return files
+
+# %% ../nbs/en/01_data.ipynb #def-load-folder
+def load_folder(
+    folder: str | Path,  # Folder with one file per split, such as train.conll, validation.jsonl, test.parquet
+) -> DatasetDict:        # Its splits
+    """Load a corpus from your own files.
+
+    Raises `InputError`, with file and row, if there is no such file, two for one split, or one is broken or empty.
+    """
+    files = split_files(folder)
     sentences = {split: READERS[path.suffix.lower()](path) for split, path in files.items()}
     return build_corpus(sentences, files=files)
 
@@ -497,6 +503,10 @@ PORTUGUESE = {
     "predicted": "previsto", "two processes": "dois processos", "seed": "semente",
     "not stated": "não informado",
     "errors": "erros", "right": "certas", "boundary": "limites", "type": "tipo", "type and boundary": "tipo e limites", "missed": "não encontradas",
+    "wrong": "errado", "worth a look": "a conferir", "nothing found": "nada encontrado", "more": "mais", "broken": "ilegível", "not_iob2": "fora do IOB2",
+    "leak": "vazamento", "conflict": "marcada de dois jeitos", "missing_type": "tipo ausente", "duplicate": "repetida", "rare_type": "tipo raro",
+    "shift": "mistura diferente", "inconsistent": "marcação incoerente", "vanished": "palavra que some", "unknown": "palavra desconhecida",
+    "cut": "frase longa demais", "label_error": "rótulo duvidoso",
     "invented": "inventadas", "row": "linha", "kind": "erro", "sentence": "frase", "low": "inferior", "high": "superior", "seen, same type": "vista, mesmo tipo",
     "seen, other type": "vista, outro tipo", "unseen": "não vista", "plain": "comum", "words in the sentence": "palavras na frase",
     "words in the entity": "palavras na entidade", "most tokens in a word": "máximo de tokens por palavra", "name in train": "nome no treino", "hard": "dificuldade",
