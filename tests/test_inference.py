@@ -27,6 +27,7 @@ from nerteach.data import InputError, InputNote, build_corpus, load_corpus, name
 from nerteach.inference import (CAPITALS, CARD, CardFacts, Tagger, compare_words, evaluate_tagger, gold_probabilities,
                                 label_words, load_tagger, mark_entities, push_to_hub, tag_texts, word_logits, write_model_card)
 from nerteach.metrics import score_entities
+from nerteach.train import TrainConfig, fine_tune
 
 
 class RuleModel:
@@ -195,7 +196,7 @@ OUT_OF_MEMORY = [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2
 @pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: str(error)[:20])
 def test_batches_are_halved_where_memory_runs_out_and_the_answers_are_the_same(rule_tagger, error):
     rng = random.Random(0)
-    sentences = [["Recife", "and", "Olinda", "are", "old"] * rng.randint(0, 20) for _ in range(1200)]
+    sentences = [["Recife", "and", "Olinda", "are", "old"] * rng.randint(0, 12) for _ in range(1100)]
     model = SmallMemory(200, error)
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always")
@@ -207,7 +208,7 @@ def test_batches_are_halved_where_memory_runs_out_and_the_answers_are_the_same(r
 
 def test_a_window_that_does_not_fit_ends_in_one_sentence(rule_tagger):
     tagger = replace(rule_tagger, model=SmallMemory(20, OUT_OF_MEMORY[0]))
-    with pytest.raises(InputError, match=r"^a window of 32 tokens does not fit into memory \(CUDA out of memory. .*\): close other programs, .*max_length$"), \
+    with pytest.raises(InputError, match=r"^a window of \d+ tokens does not fit into memory \(CUDA out of memory. .*\): close other programs, .*max_length$"), \
             pytest.warns(InputNote):
         label_words(tagger, [["a"] * 100])
 
@@ -251,16 +252,77 @@ def test_compare_words_of_nothing():
         compare_words(Dataset.from_dict({"tokens": []}))
 
 
+def save_tiny(folder, tokenizer, names=("O", "B-PER", "I-PER")):
+    """A tiny untrained model with its tokenizer."""
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+                        id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)})
+    BertForTokenClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
 @pytest.fixture
 def folder(tmp_path, tokenizer):
     """A tiny untrained model with its tokenizer and settings."""
-    torch.manual_seed(0)
-    config = BertConfig(vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
-                        id2label={0: "O", 1: "B-PER", 2: "I-PER"}, label2id={"O": 0, "B-PER": 1, "I-PER": 2})
-    BertForTokenClassification(config).save_pretrained(tmp_path / "model")
-    tokenizer.save_pretrained(tmp_path / "model")
+    save_tiny(tmp_path / "model", tokenizer)
     (tmp_path / "model" / "train_config.json").write_text('{"epochs": 3, "max_length": null}')
     return tmp_path / "model"
+
+
+def long_sentence(dataset, n_words):
+    """The sentences of a split in one row, as often as it takes, up to `n_words` words."""
+    row = {"tokens": [], "ner_tags": []}
+    while len(row["tokens"]) < n_words:
+        for words, labels in zip(dataset["tokens"], named_labels(dataset)):
+            row["tokens"] += words
+            row["ner_tags"] += labels
+    return {column: values[:n_words] for column, values in row.items()}
+
+
+@pytest.fixture(scope="module")
+def long_corpus():
+    """In every split one sentence of 2 000 words and some short ones."""
+    whole = load_corpus("nerteach", "en")
+    short = {split: [{"tokens": words, "ner_tags": labels} for words, labels in zip(d["tokens"], named_labels(d))][:20] for split, d in whole.items()}
+    return build_corpus({split: [*rows[:10], long_sentence(whole[split], 2000), *rows[10:]] for split, rows in short.items()}, ["PER", "ORG", "LOC"])
+
+
+@pytest.fixture(scope="module")
+def trained(long_corpus, tokenizer, tmp_path_factory):
+    """What `fine_tune` makes of it, from a tiny random encoder."""
+    folder = tmp_path_factory.mktemp("long")
+    save_tiny(folder / "encoder", tokenizer)
+    config = TrainConfig(epochs=4, batch_size=2, learning_rate=2e-2, frozen="nothing", precision="fp32")
+    return fine_tune(long_corpus, folder / "encoder", config, score_entities, folder / "model")
+
+
+def test_a_long_sentence_is_trained_scored_and_evaluated_on_all_its_words(trained, long_corpus):
+    tagger = load_tagger(trained.folder, "fp32")
+    for split in ("validation", "test"):
+        gold = sum(label.startswith("B-") for labels in named_labels(long_corpus[split]) for label in labels)
+        assert trained.metrics[split]["overall"]["support"] == gold and trained.metrics[split]["overall"]["f1"] > 0
+        assert trained.metrics[split]["overall"]["precision"] != trained.metrics[split]["overall"]["recall"]
+        scores, lost = evaluate_tagger(tagger, long_corpus, split, score_entities)
+        assert scores == trained.metrics[split] and lost == trained.lost[split]
+        assert lost.words == sum(map(len, long_corpus[split]["tokens"])) > 2000 and not lost.truncated
+
+
+def test_a_long_text_is_tagged_to_its_end(trained, long_corpus):
+    tagger, words = load_tagger(trained.folder, "fp32"), long_corpus["train"][10]["tokens"]
+    assert len(words) == 2000
+    text = " ".join(words)
+    found = next(tag_texts(tagger, [text]))["entities"]
+    assert all(text[e["char_start"]:e["char_end"]] == e["text"] for e in found)
+    quarters = {4 * e["char_start"] // len(text) for e in found}
+    assert quarters == {0, 1, 2, 3}
+    assert [p is None for p in gold_probabilities(tagger, long_corpus["train"].select([10]))[0]] == [False] * 2000
+
+
+def test_a_stream_of_long_sentences_is_trained_whole(trained, long_corpus, tokenizer, tmp_path):
+    save_tiny(tmp_path / "encoder", tokenizer)
+    stream = {**long_corpus, "train": long_corpus["train"].to_iterable_dataset()}
+    streamed = fine_tune(stream, tmp_path / "encoder", TrainConfig(steps=10, batch_size=4, precision="fp32"), score_entities, tmp_path / "model")
+    assert streamed.lost == trained.lost and streamed.lost["train"].words == sum(map(len, long_corpus["train"]["tokens"]))
 
 
 PER = {"precision": 0.75, "recall": 0.6, "f1": 2 / 3, "support": 5}
