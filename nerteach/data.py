@@ -508,6 +508,7 @@ PORTUGUESE = {
     "unknown words": "palavras desconhecidas", "all words": "todas", "with an accent": "com acento", "in names": "em nomes",
     "words split (%)": "palavras cortadas (%)",
     "training sentences": "frases de treino", "short training": "treinamento curto", "full training": "treinamento completo",
+    "weights": "pesos", "healthy": "sadio", "rate zero": "taxa zero", "rate too large": "taxa grande demais",
 }
 
 # %% ../nbs/en/01_data.ipynb #def-say

@@ -32,6 +32,7 @@ from seqeval.metrics import f1_score
 from transformers import (AutoModelForTokenClassification, DataCollatorForTokenClassification, PrinterCallback, Trainer,
                           TrainingArguments, set_seed)
 
+from .alarms import watch_learning
 from .align import (IGNORE_INDEX, LostWords, best_precision, encode_words, find_encoder, find_lost_words, length_limit,
                             load_tokenizer, order_by_length, restore_words)
 from .data import InputError, first_line, label_names, legend_on_top, named_labels, new_axes, say
@@ -82,10 +83,12 @@ class TrainConfig:
     seed: int = setting(0, "seed of all random numbers")
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size", "step_tokens", "learning_rate", "max_length", "accumulation", "steps"):
+        for name in ("epochs", "batch_size", "step_tokens", "max_length", "accumulation", "steps"):
             value = getattr(self, name)
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise InputError(f"{name} is {value}: give a number above 0")
+        if self.learning_rate is not None and not 0 <= self.learning_rate < math.inf:
+            raise InputError(f"learning_rate is {self.learning_rate}: give a number from 0 up")
         if not 0 <= self.warmup < 1:
             raise InputError(f"warmup is {self.warmup}: give a share of the steps, from 0 to below 1")
         for name, choices in (("precision", (None, *PRECISIONS)), ("frozen", FROZEN)):
@@ -123,8 +126,8 @@ def choose_settings(
     "Choose epochs, learning rate and precision where they were left open."
     steps = len(cut_batches(sorted(lengths), config.batch_size, config.step_tokens))
     enough = None if config.steps else min(20, max(2, math.ceil(MIN_STEPS / steps)))
-    return replace(config, epochs=config.epochs or enough, learning_rate=config.learning_rate or 3e-4 * (384 / hidden_size) ** 2,
-                   precision=config.precision or best_precision())
+    rate = 3e-4 * (384 / hidden_size) ** 2 if config.learning_rate is None else config.learning_rate
+    return replace(config, epochs=config.epochs or enough, learning_rate=rate, precision=config.precision or best_precision())
 
 # %% ../nbs/en/04_train.ipynb #def-length-batches
 class LengthBatches(torch.utils.data.Dataset):
@@ -220,7 +223,7 @@ def training_arguments(config: TrainConfig, checkpoints: str, streamed: bool = F
         dataloader_pin_memory=torch.cuda.is_available(),
         eval_strategy=moment, save_strategy=moment, logging_strategy=moment, eval_steps=every, save_steps=every, logging_steps=every,
         save_total_limit=1, save_only_model=True, accelerator_config={"dispatch_batches": False}, ddp_find_unused_parameters=False,
-        load_best_model_at_end=True, metric_for_best_model="f1", greater_is_better=True,
+        logging_nan_inf_filter=False, load_best_model_at_end=True, metric_for_best_model="f1", greater_is_better=True,
         report_to="none", disable_tqdm=os.environ.get("TQDM_DISABLE", "0") not in ("", "0"))
 
 # %% ../nbs/en/04_train.ipynb #def-seqeval-f1
@@ -354,6 +357,7 @@ def fine_tune(
             train if streamed else LengthBatches(train, config, count_parts(config)), encoded["validation"], compute_loss_func=token_loss,
             compute_metrics=SplitScorer(encoded["validation"], score))
         trainer.remove_callback(PrinterCallback)  # it prints raw logs when the bars are off
+        watch_learning(trainer)
         started = time.perf_counter()
         trainer.train()
         seconds = time.perf_counter() - started
