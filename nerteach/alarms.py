@@ -51,16 +51,20 @@ def read_log(
 # %% ../nbs/en/14_alarms.ipynb #alarms-table
 ALARMS = {
     "nothing to train": {
-        "en": "none of the model's weights is trainable, so nothing can be learned; set requires_grad on those that should learn",
-        "pt": "nenhum peso do modelo é treinável, e nada pode ser aprendido; ligue requires_grad nos que devem aprender"},
+        "en": "none of the model's weights is trainable, so nothing can be learned; most likely too much was frozen; set requires_grad on those "
+              "that should learn",
+        "pt": "nenhum peso do modelo é treinável, e nada pode ser aprendido; o mais provável é que se tenha congelado demais; ligue requires_grad "
+              "nos que devem aprender"},
     "rate zero": {
-        "en": "the learning rate is set to 0, so no weight can change; give a rate above 0, or leave it open and fine_tune chooses one",
-        "pt": "a taxa de aprendizado está em 0, e nenhum peso pode mudar; dê uma taxa acima de 0, ou não dê nenhuma e fine_tune escolhe"},
+        "en": "the learning rate is 0, so no weight can change; that is what the settings say; give a rate above 0, or leave it open and "
+              "fine_tune chooses one",
+        "pt": "a taxa de aprendizado é 0, e nenhum peso pode mudar; é o que dizem as configurações; dê uma taxa acima de 0, ou não dê nenhuma e "
+              "fine_tune escolhe"},
     "schedule over": {
         "en": "the learning rate is 0 from epoch {epoch:g} to epoch {last:g}, so nothing was learned there; most likely train() was called again "
-              "on a Trainer whose schedule had ended; build a new Trainer for each training, as fine_tune does",
+              "after the schedule's end, or the schedule counts too few steps; build a new Trainer for each training, as fine_tune does",
         "pt": "a taxa de aprendizado é 0 da época {epoch:g} à época {last:g}, e ali nada foi aprendido; o mais provável é que train() tenha sido "
-              "chamado de novo em um Trainer que já tinha terminado; crie um Trainer novo para cada treinamento, como faz fine_tune"},
+              "chamado de novo com a agenda da taxa já no fim, ou que ela conte passos de menos; crie um Trainer novo para cada treinamento, como faz fine_tune"},
     "not finite": {
         "en": "{what}: {value} at epoch {epoch:g}, learning rate {rate:g}; most likely the rate is too large, or fp16 numbers overflowed, or a "
               "batch had no label at all; stop, and try a tenth of the rate, and bf16 or fp32",
