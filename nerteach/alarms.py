@@ -64,7 +64,7 @@ ALARMS = {
         "en": "the learning rate is 0 from epoch {epoch:g} to epoch {last:g}, so nothing was learned there; most likely train() was called again "
               "after the schedule's end, or the schedule counts too few steps; build a new Trainer for each training, as fine_tune does",
         "pt": "a taxa de aprendizado é 0 da época {epoch:g} à época {last:g}, e ali nada foi aprendido; o mais provável é que train() tenha sido "
-              "chamado de novo com a agenda da taxa já no fim, ou que ela conte passos de menos; crie um Trainer novo para cada treinamento, como faz fine_tune"},
+              "chamado de novo depois do fim do cronograma, ou que ele conte passos de menos; crie um Trainer novo para cada treinamento, como faz fine_tune"},
     "not finite": {
         "en": "{what}: {value} at epoch {epoch:g}, learning rate {rate:g}; most likely the rate is too large, or fp16 numbers overflowed, or a "
               "batch had no label at all; stop, and try a tenth of the rate, and bf16 or fp32",
@@ -78,7 +78,7 @@ ALARMS = {
     "same evaluation": {
         "en": "the validation loss is {loss:.5f} in epochs {first:g} and {second:g}, equal to the last digit; most likely no weight changed in "
               "between; look at the learning rate ({rate:g}) and at what is frozen",
-        "pt": "a perda na validação é {loss:.5f} nas épocas {first:g} e {second:g}, igual até o último dígito; o mais provável é que nenhum peso "
+        "pt": "a perda na validação é {loss:.5f} nas épocas {first:g} e {second:g}, igual até o último algarismo; o mais provável é que nenhum peso "
               "tenha mudado entre elas; confira a taxa de aprendizado ({rate:g}) e o que está congelado"},
     "guessing": {
         "en": "the lowest loss is {loss:.2f}, and guessing among {labels} labels gives {level:.2f}; most likely the learning rate ({rate:g}) is "
@@ -153,7 +153,7 @@ def loss_alarms(rows: list[dict], n_labels: int | None, rate: float) -> list[Ala
     return found
 
 # %% ../nbs/en/14_alarms.ipynb #def-flat-alarms
-FLAT = 0.02  # Chance moves an epoch's mean loss by a fifth of this (measured above); a training that learns, by ten times as much
+FLAT = 0.02  # Chance moves an epoch's mean loss by a fraction of this (measured above); a training that learns, by ten times as much
 
 def flat_alarms(rows: list[dict], rate: float) -> list[Alarm]:
     "A training loss that never falls below its first epoch by more than chance."
