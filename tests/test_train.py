@@ -168,7 +168,7 @@ def test_other_label_sets(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("change, said", [
-    ({"epochs": 0}, "epochs is 0"), ({"learning_rate": float("nan")}, "learning_rate is nan"), ({"batch_size": -1}, "batch_size is -1"),
+    ({"epochs": 0}, "epochs is 0"), ({"learning_rate": float("nan")}, "learning_rate is nan"), ({"learning_rate": -1e-4}, "learning_rate is -0.0001"), ({"batch_size": -1}, "batch_size is -1"),
     ({"strategy": "best"}, "strategy 'best'"), ({"max_length": 1000}, "max_length 1000 is more than the 64"),
 ])
 def test_bad_settings_are_refused(corpus, tiny, tmp_path, change, said):
