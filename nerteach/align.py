@@ -23,7 +23,8 @@ from pathlib import Path
 
 import numpy as np
 from datasets import Dataset, IterableDataset
-from huggingface_hub import HfApi, constants, snapshot_download
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled
 from safetensors import safe_open
 
 from .data import InputError, InputNote, label_names, new_axes, one_sentence, patient_hub
@@ -49,10 +50,11 @@ WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json", "model-*.sa
 
 def converted_revision(repo_id: str) -> str | None:
     "The revision with safetensors that the Hub's own converter has proposed for a model, if there is one."
-    if constants.is_offline_mode():
+    try:
+        proposals = HfApi().get_repo_discussions(repo_id, author="SFconvertbot", discussion_type="pull_request")
+        return next((one.git_reference for one in proposals if one.title == "Adding `safetensors` variant of this model"), None)
+    except (HTTPError, OfflineModeIsEnabled):
         return None
-    proposals = HfApi().get_repo_discussions(repo_id, author="SFconvertbot", discussion_type="pull_request")
-    return next((one.git_reference for one in proposals if one.title == "Adding `safetensors` variant of this model"), None)
 
 def fetch_model(model: str | Path, weights: bool) -> str:
     "The folder of a model, checked: here, or in the cache once the files that are read have come from the Hub; ID@REVISION names one of its versions."
@@ -82,7 +84,10 @@ def find_code(config, key: str = "") -> Iterable[str]:
 
 def check_config(folder: Path, model: str | Path) -> None:
     "Raise `InputError` unless a model has its settings, and they name nothing outside its folder."
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if not (folder / "config.json").is_file():
+        raise InputError(f"no model {str(model)!r} (it has no config.json): name a model of the Hub, a folder, or 'minilm'")
+    with one_sentence(f"no model {str(model)!r}: its config.json is damaged", f"download it again, after removing {folder}"):
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if not isinstance(config, dict):
         raise InputError(f"no model {str(model)!r} (its config.json is not a JSON object): name another, or download it again")
     if named := next(iter(find_code(config)), None):
@@ -102,7 +107,7 @@ def check_weights(folder: Path, model: str | Path) -> None:
             raise InputError(f"no model {str(model)!r} (it has no file {name!r}): " + (
                 "nerteach reads safetensors only, never a pickle such as pytorch_model.bin: have it converted at "
                 "https://huggingface.co/spaces/safetensors/convert, and name ID@refs/pr/NUMBER" if pickles else "download it again"))
-        with one_sentence(f"no model {str(model)!r}: its file {name} is damaged or no safetensors", "download it again, or train it again"):
+        with one_sentence(f"no model {str(model)!r}: its file {name} is damaged or no safetensors", f"download it again, after removing {folder}, or train it again"):
             safe_open(folder / name, framework="np").__enter__()
 
 # %% ../nbs/en/02_align.ipynb #def-check-tokenizer

@@ -28,7 +28,7 @@ from datasets import Dataset, DatasetDict
 from sklearn.metrics import cohen_kappa_score
 
 from .data import (InputError, InputNote, char_spans_to_spans, check_sentence, first_line, labels_to_spans, legend_on_top,
-                           named_labels, new_axes, pair_sentences, read_lines, say, spans_to_labels, split_words, to_iob2)
+                           named_labels, new_axes, pair_sentences, read_lines, say, spans_to_labels, split_words, to_iob2, write_whole)
 from .metrics import f1_interval, score_entities
 
 # %% ../nbs/en/08_your_data.ipynb #def-offset-map
@@ -426,14 +426,11 @@ def split_lines(
 
 # %% ../nbs/en/08_your_data.ipynb #def-write-parts
 def write_text(path: str | Path, text: str) -> Path:
-    "Write a file in UTF-8 with plain line ends; `InputError` if that cannot be done."
+    "Write a file in UTF-8 with plain line ends, whole or not at all; `InputError` if that cannot be done."
     try:
-        Path(path).write_text(text, encoding="utf-8", newline="\n")
+        return write_whole(path, text)
     except UnicodeEncodeError as error:
         raise InputError(f"{path}: half of a character stands before {text[error.end:error.end + 20]!r}: export the text again") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}): choose another place") from error
-    return Path(path)
 
 def mark_places(one: dict, unit: str, where: str) -> list[tuple[int, int]]:
     "Start and end of each entity of a marked text, counted in the unit."

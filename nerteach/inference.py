@@ -31,12 +31,12 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset, DatasetDict
-from huggingface_hub import EvalResult, HfApi, ModelCard, ModelCardData
+from huggingface_hub import EvalResult, HfApi, ModelCardData
 from transformers import AutoModelForTokenClassification
 
 from . import __version__
 from .align import LostWords, best_precision, decode_labels, fetch_model, length_limit, load_tokenizer, order_by_length, word_scores
-from .data import InputError, label_names, labels_to_spans, named_labels, one_sentence, patient_hub, say, split_words
+from .data import InputError, label_names, labels_to_spans, named_labels, one_sentence, patient_hub, say, split_words, write_whole
 
 # %% ../nbs/en/06_inference.ipynb #def-tagger
 @dataclass(frozen=True)
@@ -538,8 +538,8 @@ def write_model_card(
                          "give the scores of this model")
     text = CARD[lang].format_map(card_values(tagger, folder, facts, lang))
     with one_sentence(f"the card of {str(folder)!r} cannot be written", "mend what is said of the model"):
-        ModelCard(f"---\n{card_metadata(facts).to_yaml()}\n---\n\n{text}").save(folder / "README.md")
-    return folder / "README.md"
+        metadata = card_metadata(facts).to_yaml()
+    return write_whole(folder / "README.md", f"---\n{metadata}\n---\n\n{text}")
 
 # %% ../nbs/en/06_inference.ipynb #def-check-upload
 MODEL_FILES = ("README.md", "config.json", "train_config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "vocab*",
