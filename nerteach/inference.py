@@ -450,12 +450,12 @@ def hub_id(name: str | None) -> str | None:
     return name if name and re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name, re.ASCII) and not os.path.exists(name) else None
 
 def plain(value):
-    "Words for a card on one line, in which nothing counts as HTML, a link, code or the end of a table's cell; what is not text stays."
+    "Words for a card on one line, in which nothing counts as HTML, a link, code, a heading or the end of a table's cell; what is not text stays."
     if isinstance(value, tuple):
         return tuple(map(plain, value))
     if not isinstance(value, str):
         return value
-    return re.sub(r"[\\`|\[\]]", r"\\\g<0>", html.escape(" ".join(value.split()), quote=False))
+    return re.sub(r"[\\`|\[\]#~]", r"\\\g<0>", html.escape(" ".join(value.split()), quote=False))
 
 def eval_results(facts: CardFacts) -> list[EvalResult]:
     "The scores, each as one entry of the model-index."

@@ -134,6 +134,13 @@ SETTINGS = {
 }
 
 
+def test_a_tokenizer_from_outside_the_folder_is_refused(folder):
+    shutil.copy(folder / TOKENIZER, folder.parent / "tokenizer.1.0.json")
+    change(folder, "tokenizer_config.json", fast_tokenizer_files=["../tokenizer.1.0.json"])
+    with pytest.raises(InputError, match="its tokenizer_config.json sets 'fast_tokenizer_files'"):
+        load_tokenizer(folder)
+
+
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("load", [load_tokenizer, load_tagger, lambda folder: build_model(folder, NAMES)], ids=["tokenizer", "tagger", "encoder"])
 def test_settings_that_fetch_code_from_elsewhere_are_refused(setting, load, folder):
@@ -241,14 +248,14 @@ def test_a_broken_tokenizer_is_one_sentence(kind, folder):
 def test_names_from_a_model_stay_inside_the_folder(folder, tmp_path):
     templates = [{"name": name, "template": "x"} for name in ("default", "../../outside", f"{tmp_path}/outside", "a\0b", "y" * 400)]
     change(folder, "tokenizer_config.json", chat_template=templates, tokenizer_file=str(tmp_path / "outside"), vocab_file="/etc/passwd",
-           fast_tokenizer_files=["../../outside.json"])
+           fast_tokenizer_files=["outside.json"])
     before = {path for path in tmp_path.rglob("*") if folder not in path.parents}
     result = fine_tune(tiny_corpus(), folder, TrainConfig(epochs=1), folder=tmp_path / "trained")
     written = {path for path in tmp_path.rglob("*") if folder not in path.parents} - before
     assert {path.relative_to(tmp_path).as_posix() for path in written} == {"trained", *(f"trained/{name}" for name in (
         "config.json", WEIGHTS, TOKENIZER, "tokenizer_config.json", "train_config.json"))}
     saved = (result.folder / "tokenizer_config.json").read_text(encoding="utf-8")
-    assert "outside" not in saved and "passwd" not in saved
+    assert f"{tmp_path}" not in saved and "../" not in saved and "passwd" not in saved
 
 
 FACTS = CardFacts("ana/ner-pt", "pt", "words", {"train": 3, "test": 2}, {"overall": PER, "PER": PER})
@@ -282,7 +289,7 @@ SCRIPT = "<script>window.pwned = 1</script>"
 HOSTILE = [
     SCRIPT, "<img src=x onerror='window.pwned = 1'>", "\"><svg onload=window.pwned=1>", "</p></mark><iframe src='javascript:parent.pwned=1'>",
     "&lt;b&gt; &amp; &#60;b&#62;", "<!-- ", "]]>", "'\" style=background:url(//evil) ", "\u202e<b>evil</b>", "a | b | c", "``` \n# head", "`code`",
-    "[click](javascript:window.pwned=1)", "![x](//evil/x.png)", "<https://evil>", "\\`\\|\\[", "---\nlicense: evil\n---", "# head", "{name} {digest} {0}",
+    "[click](javascript:window.pwned=1)", "![x](//evil/x.png)", "<https://evil>", "\\`\\|\\[", "---\nlicense: evil\n---", "# head", "~~~ code", "{name} {digest} {0}",
     "$$x$$ <style>*{display:none}</style>", "<a href=//evil>x</a>",
 ]
 
@@ -327,19 +334,20 @@ def render(card):
 
 
 @pytest.mark.parametrize("lang", ["en", "pt"])
-def test_a_card_holds_no_html_links_or_metadata_of_others(lang, folder):
+def test_a_card_holds_no_html_links_or_metadata_of_others(lang, folder, whole):
     (folder / "train_config.json").write_text(json.dumps({"epochs": 3, f"a|b{SCRIPT}": f"x | {SCRIPT} ` [a](//evil)"}))
     change(folder, "config.json", id2label={"0": "O", "1": f"B-P{SCRIPT}|`", "2": f"I-P{SCRIPT}|`"}, label2id={})
     facts = hostile_facts()
     facts = CardFacts(**{**vars(facts), "scores": {"overall": PER, f"P{SCRIPT}|`": PER}})
-    text = write_model_card(folder, facts, lang).read_text(encoding="utf-8")
-    soup = BeautifulSoup(render(text), "html.parser")
-    assert {element.name for element in soup.find_all(True)} <= {"h1", "h2", "p", "ul", "li", "a", "pre", "code", "em", "strong", "table", "thead", "tbody", "tr", "th", "td"}
+    soup, usual = (BeautifulSoup(render(write_model_card(place, one, lang).read_text(encoding="utf-8")), "html.parser")
+                   for place, one in ((folder, facts), (whole, FACTS)))
+    (whole / "README.md").unlink()
+    kinds = ("h1", "h2", "pre", "code", "a", "table", "th")
+    assert {element.name for element in soup.find_all(True)} <= {*kinds, "p", "ul", "li", "em", "strong", "hr", "thead", "tbody", "tr", "td"}
+    assert {kind: len(soup.find_all(kind)) for kind in kinds} == {kind: len(usual.find_all(kind)) for kind in kinds}
     assert {link["href"] for link in soup.find_all("a")} == {"https://github.com/nerteach/nerteach"}
-    assert len(soup.find_all("h1")) == 1 and len(soup.find_all("h2")) == 7 and len(soup.find_all("pre")) == 1
     scores, settings = soup.find_all("table")
     assert {len(row.find_all(["td", "th"])) for row in scores.find_all("tr")} == {6} and {len(row.find_all(["td", "th"])) for row in settings.find_all("tr")} == {2}
-    assert len(soup.find_all("code")) == 3, "the usage, split_words and the like, and no other"
     usage = ast.parse(soup.pre.text)
     assert next(node.value for node in ast.walk(usage) if isinstance(node, ast.Constant) and node.value != "...") == facts.name
     card = ModelCard.load(folder / "README.md")
