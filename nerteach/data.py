@@ -302,13 +302,14 @@ def read_parquet(
     """
     try:
         table = Dataset.from_parquet(str(path), keep_in_memory=True)
-    except (OSError, ValueError, RuntimeError, DatasetsError) as error:
+        columns = table.to_dict()  # here, because a broken page shows only when it is read
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, DatasetsError) as error:
         raise InputError(f"{path} cannot be read as Parquet ({first_line(error)}): write it with Dataset.to_parquet") from error
-    if missing := {"tokens", "ner_tags"} - set(table.column_names):
+    if missing := {"tokens", "ner_tags"} - columns.keys():
         raise InputError(f"{path} has no column {sorted(missing)[0]!r}, only {table.column_names}: rename one")
     names = getattr(getattr(table.features["ner_tags"], "feature", None), "names", [])
     known = dict(enumerate(names))  # an id outside it, such as -1 for "not labelled", stays a number and is refused later
-    rows = zip(table["tokens"], table["ner_tags"])
+    rows = zip(columns["tokens"], columns["ner_tags"])
     return [{"tokens": words, "ner_tags": [known.get(i, i) if isinstance(i, int) else i for i in ids] if isinstance(ids, list) else ids, "line": number}
             for number, (words, ids) in enumerate(rows, start=1)]
 
