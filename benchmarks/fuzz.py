@@ -73,13 +73,15 @@ def run_all(names, inputs, seed):
     from fuzz_targets import TARGETS, tiny_tagger
     tiny_tagger()  # loaded before the clock of an input runs
     signal.signal(signal.SIGALRM, ring)
-    return {name: run_target(name, TARGETS[name], inputs, seed) for name in names}
+    for name in names:
+        yield name, run_target(name, TARGETS[name], inputs, seed)
 
 
 def guided_target(name, folder, seconds):
     """One target under atheris, in this process, which atheris ends."""
     import atheris
     with atheris.instrument_imports(include=["nerteach"]):
+        import nerteach.inference  # noqa: F401: the targets import it only when they run
         from fuzz_targets import AWKWARD, TARGETS, as_bytes, attempt, make_input, tiny_tagger
     tiny_tagger()
     target, rng = TARGETS[name], random.Random(name)
@@ -95,7 +97,6 @@ def guided_target(name, folder, seconds):
 
 def run_guided(names, seconds):
     """Every target under atheris, in a process of its own."""
-    found = {}
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / name).mkdir()
@@ -104,14 +105,23 @@ def run_guided(names, seconds):
             executed = re.findall(r"number_of_executed_units: (\d+)", done.stderr)
             covered = re.findall(r"cov: (\d+)", done.stderr)
             crashes = [path for path in Path(folder).glob(f"{name}.*") if path.suffix != ".dict"]
-            found[name] = {"inputs": int(executed[-1]) if executed else 0, "coverage": int(covered[-1]) if covered else 0,
-                           "findings": len(crashes) or int(done.returncode != 0), "seconds": seconds}
-            print(f"{name:18} {found[name]['inputs']:7} inputs, {found[name]['coverage']:5} places covered, {found[name]['findings']:3} findings", flush=True)
+            row = {"inputs": int(executed[-1]) if executed else 0, "places_covered": int(covered[-1]) if covered else 0,
+                   "findings": len(crashes) or int(done.returncode != 0), "seconds": seconds}
+            print(f"{name:18} {row['inputs']:7} inputs, {row['places_covered']:5} places covered, {row['findings']:3} findings", flush=True)
             for path in crashes:
                 print(f"    base64 {base64.b64encode(path.read_bytes()).decode()[:2000]}")
-            if found[name]["findings"]:
+            if row["findings"]:
                 print((done.stdout + done.stderr)[-3000:], flush=True)
-    return found
+        yield name, row
+
+
+def add_row(path, part, name, row, seed):
+    """Put the numbers of one target into the file, beside those that stand there."""
+    from machine import describe_machine
+    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"seeded": {}, "guided": {}}
+    content[part][name] = row
+    content |= {"seed": seed, "machine": describe_machine(), "date": str(date.today())}
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def main():
@@ -133,12 +143,12 @@ def main():
     from machine import describe_machine
     names = args.targets or list(TARGETS)
     print(f"{date.today()}, {describe_machine()}", flush=True)
-    found = run_guided(names, args.seconds) if args.atheris else run_all(names, args.inputs, args.seed)
-    if args.json:
-        before = json.loads(args.json.read_text(encoding="utf-8")) if args.json.is_file() else {"seeded": {}, "guided": {}}
-        before["guided" if args.atheris else "seeded"] |= found
-        args.json.write_text(json.dumps({**before, "seed": args.seed, "machine": describe_machine(), "date": str(date.today())}, indent=2) + "\n", encoding="utf-8")
-    sys.exit(any(row["findings"] for row in found.values()))
+    findings = 0
+    for name, row in run_guided(names, args.seconds) if args.atheris else run_all(names, args.inputs, args.seed):
+        findings += row["findings"]
+        if args.json:
+            add_row(args.json, "guided" if args.atheris else "seeded", name, row, args.seed)
+    sys.exit(findings > 0)
 
 
 if __name__ == "__main__":

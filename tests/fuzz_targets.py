@@ -381,8 +381,8 @@ TARGETS = {
     "parse_marked": Target(marked_line, ["0001 train news #split | [Ana](PER) canta em [São Luís](LOC)."], ["[", "](PER)", "[Rui](PER)", "|", "#a"]),
     "split_words": Target(words, SENTENCES),
     "offset_map": Target(places, SENTENCES),
-    "labels": Target(labels, [b"\x05\x01\x02\x00\x03\x04\x00"], CONLL),
-    "spans": Target(spans, [b"\x06\x01\x00\x01\x03\x01\x01\x05" + SENTENCES[0].encode()]),
+    "labels": Target(labels, [b"\x05\x01\x02\x00\x03\x04\x01"], CONLL),
+    "spans": Target(spans, [b"\x06\x02\x01\x00\x00\x01\x01\x03\x03\x00\x00\x01\x01\x01\x01" + ANA.encode()]),
     "align_labels": Target(alignment, [b"\x01\x06\x01\x02\x00\x03\x04\x00\x00\x0a\x00\x02\x03\x03\x04\x05\x05\x06\x07\x00\x01"]),
     "decode_labels": Target(decoding, [bytes(range(40))]),
     "windows": Target(windows, [bytes(range(7, 60))]),
@@ -390,7 +390,7 @@ TARGETS = {
     "read_doccano": Target(doccano, DOCCANO, JSON),
     "read_label_studio": Target(label_studio, STUDIO, JSON),
     "read_argilla": Target(argilla, ARGILLA, JSON),
-    "marks": Target(marks, [SENTENCES[1], b"\x01\x00\x03" + ANA.encode(), b"\x02\x00\x03\x0f\x08" + SENTENCES[3].encode()]),
+    "marks": Target(marks, [b"\x01\x00\x02\x00" + ANA.encode(), b"\x02\x00\x02\x0f\x07\x00" + ANA.encode()]),
 }
 
 

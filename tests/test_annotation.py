@@ -250,7 +250,7 @@ def test_the_text_may_stand_under_any_name(data, key, said, tmp_path):
     (task([region("/div[1]/text()[1]", "/div[1]", ["PER"])], "Ana"), "plain text"), (task([region(0, 3, ["PER"], kind="hypertextlabels")], "Ana"), "kind hypertextlabels"),
     (task([region(0, 3, ["PER"], kind="paragraphlabels")], "Ana"), "kind paragraphlabels"), (task([region(0, 3, ["PER"], "Bia")], "Ana"), "should be 'Bia', not 'Ana'"),
     (task([region(0.5, 3, ["PER"])], "Ana"), "no places"), ({"data": {"text": "Ana"}}, "'annotations' should be of type list"),
-    ({"data": {"text": "Ana"}, "annotations": [7]}, "holds '7', not of type dict"), ({"data": {"text": "Ana"}, "annotations": [{}]}, "'result' should be of type list"),
+    ({"data": {"text": "Ana"}, "annotations": [7]}, "holds 7, not of type dict"), ({"data": {"text": "Ana"}, "annotations": [{}]}, "'result' should be of type list"),
     ({"data": [], "annotations": []}, "'data' should be of type dict"), (task(["x"], "Ana"), "holds 'x'"),
 ])
 def test_what_label_studio_does_not_write_is_refused(record, said, tmp_path):
