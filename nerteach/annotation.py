@@ -426,14 +426,12 @@ def split_lines(
 
 # %% ../nbs/en/08_your_data.ipynb #def-write-parts
 def write_text(path: str | Path, text: str) -> Path:
-    "Write a file in UTF-8 with plain line ends; `InputError` if that cannot be done."
+    "Write a file in UTF-8 with plain line ends, whole or not at all; `InputError` if that cannot be done."
+    from nerteach.checkpoint import write_whole
     try:
-        Path(path).write_text(text, encoding="utf-8", newline="\n")
+        return write_whole(path, text)
     except UnicodeEncodeError as error:
         raise InputError(f"{path}: half of a character stands before {text[error.end:error.end + 20]!r}: export the text again") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}): choose another place") from error
-    return Path(path)
 
 def mark_places(one: dict, unit: str, where: str) -> list[tuple[int, int]]:
     "Start and end of each entity of a marked text, counted in the unit."
