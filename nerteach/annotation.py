@@ -9,9 +9,9 @@ __all__ = ['offset_map', 'check_mark', 'squeeze', 'place_mark', 'make_marked', '
            'read_records', 'parse_json', 'doccano_mark', 'read_doccano', 'find_text', 'label_studio_marks',
            'label_studio_groups', 'read_label_studio', 'argilla_answers', 'read_argilla', 'check_marked', 'trim_mark',
            'fit_mark', 'mark_words', 'to_sentences', 'named_rows', 'find_words', 'to_marked', 'split_lines',
-           'write_text', 'mark_places', 'write_doccano', 'write_label_studio', 'write_argilla', 'write_conll',
-           'write_json_lines', 'group_rows', 'make_splits', 'nested_corpora', 'plot_learning_curve', 'by_annotator',
-           'pair_annotators', 'Agreement', 'only_here', 'agreement']
+           'write_doccano', 'write_label_studio', 'write_argilla', 'write_conll', 'write_json_lines', 'group_rows',
+           'make_splits', 'nested_corpora', 'plot_learning_curve', 'by_annotator', 'pair_annotators', 'Agreement',
+           'only_here', 'agreement']
 
 # %% ../nbs/en/08_your_data.ipynb #export-imports
 import json
@@ -27,6 +27,7 @@ import regex
 from datasets import Dataset, DatasetDict
 from sklearn.metrics import cohen_kappa_score
 
+from .checkpoint import write_whole
 from .data import (CHARACTER, InputError, InputNote, char_spans_to_spans, check_halves, check_sentence, first_line, labels_to_spans, legend_on_top,
                            named_labels, new_axes, pair_sentences, read_lines, say, shown, spans_to_labels, split_words, to_iob2)
 from .metrics import f1_interval, score_entities
@@ -429,14 +430,15 @@ def split_lines(
 
 # %% ../nbs/en/08_your_data.ipynb #def-write-parts
 def write_text(path: str | Path, text: str) -> Path:
-    "Write a file in UTF-8 with plain line ends; `InputError` if that cannot be done."
+    "Write a file in UTF-8 with plain line ends, whole or not at all; `InputError` if that cannot be done."
+<<<<<<< /tmp/tmpwwahwhzz.txt
+=======
+    from nerteach.checkpoint import write_whole
+>>>>>>> /tmp/tmpttfa1vah.txt
     try:
-        Path(path).write_bytes(text.encode("utf-8"))
+        return write_whole(path, text)
     except UnicodeEncodeError as error:
         raise InputError(f"{path}: half of a character stands before {text[error.end:error.end + 20]!r}: export the text again") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}): choose another place") from error
-    return Path(path)
 
 def mark_places(one: dict, unit: str, where: str) -> list[tuple[int, int]]:
     "Start and end of each entity of a marked text, counted in the unit."

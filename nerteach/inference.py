@@ -32,12 +32,13 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset, DatasetDict
-from huggingface_hub import EvalResult, HfApi, ModelCard, ModelCardData
+from huggingface_hub import EvalResult, HfApi, ModelCardData
 from transformers import AutoModelForTokenClassification
 
 from . import __version__
 from .align import (LostWords, best_precision, decode_labels, fetch_model, length_limit, load_tokenizer, order_by_length, window_words,
                             word_scores)
+from .checkpoint import write_whole
 from .data import (InputError, InputNote, first_line, label_names, labels_to_spans, named_labels, one_sentence, patient_hub, say,
                            split_words, whole_characters)
 
@@ -471,12 +472,12 @@ def hub_id(name: str | None) -> str | None:
     return name if name and re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name, re.ASCII) and not os.path.exists(name) else None
 
 def plain(value):
-    "Words for a card on one line, in which nothing counts as HTML, a link, code or the end of a table's cell; what is not text stays."
+    "Words for a card on one line, in which nothing counts as HTML, a link, code, a heading or the end of a table's cell; what is not text stays."
     if isinstance(value, tuple):
         return tuple(map(plain, value))
     if not isinstance(value, str):
         return value
-    return re.sub(r"[\\`|\[\]]", r"\\\g<0>", html.escape(" ".join(value.split()), quote=False))
+    return re.sub(r"[\\`|\[\]#~]", r"\\\g<0>", html.escape(" ".join(value.split()), quote=False))
 
 def eval_results(facts: CardFacts) -> list[EvalResult]:
     "The scores, each as one entry of the model-index."
@@ -550,8 +551,8 @@ def write_model_card(
                          "give the scores of this model")
     text = CARD[lang].format_map(card_values(tagger, folder, facts, lang))
     with one_sentence(f"the card of {str(folder)!r} cannot be written", "mend what is said of the model"):
-        ModelCard(f"---\n{card_metadata(facts).to_yaml()}\n---\n\n{text}").save(folder / "README.md")
-    return folder / "README.md"
+        metadata = card_metadata(facts).to_yaml()
+    return write_whole(folder / "README.md", f"---\n{metadata}\n---\n\n{text}")
 
 # %% ../nbs/en/06_inference.ipynb #def-check-upload
 MODEL_FILES = ("README.md", "config.json", "train_config.json", "calibration.json", "*.safetensors", "*.safetensors.index.json", "tokenizer*", "vocab*",

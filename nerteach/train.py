@@ -9,8 +9,8 @@ __all__ = ['PRECISIONS', 'FROZEN', 'MIN_STEPS', 'MAKE_SPACE', 'SHUFFLED', 'build
            'choose_settings', 'LengthBatches', 'StepOrder', 'moving_weights', 'WordTrainer', 'WordCollator',
            'token_loss', 'process_state', 'count_parts', 'training_arguments', 'seqeval_f1', 'SplitScorer',
            'score_split', 'sort_by_length', 'epoch_history', 'FineTuned', 'check_splits', 'prepare', 'make_folder',
-           'describe_run', 'find_checkpoint', 'choose_start', 'make_trainer', 'run_trainer', 'more_parts',
-           'train_fitting', 'fresh_network', 'fine_tune', 'save_model', 'plot_history', 'plot_runs']
+           'describe_run', 'make_trainer', 'run_trainer', 'more_parts', 'train_fitting', 'fresh_network', 'fine_tune',
+           'save_model', 'plot_history', 'plot_runs']
 
 # %% ../nbs/en/04_train.ipynb #export-imports
 import errno
@@ -30,16 +30,23 @@ import numpy as np
 import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
-from datasets import Dataset, DatasetDict, IterableDataset
+from datasets import Dataset, IterableDataset
 from seqeval.metrics import f1_score
 from transformers import (AutoModelForTokenClassification, DataCollatorForTokenClassification, PrinterCallback, Trainer,
                           TrainerState, TrainingArguments, set_seed)
 
-from .align import (IGNORE_INDEX, LostWords, best_precision, encode_words, fetch_model, find_encoder, find_lost_words, length_limit,
-                            load_tokenizer, order_by_length, restore_words, sentence_labels, sentence_rows)
-from .checkpoint import (check_run, clear_leftovers, digest, keep_checkpoints, list_checkpoints, load_state, random_states, save_state,
+<<<<<<< /tmp/tmpl53_thm5.txt
+from nerteach.alarms import watch_learning
+from nerteach.align import (IGNORE_INDEX, LostWords, best_precision, encode_words, fetch_model, find_lost_words, length_limit, load_tokenizer,
+                            order_by_length, restore_words, sentence_labels, sentence_rows)
+from nerteach.checkpoint import (check_run, clear_leftovers, digest, keep_checkpoints, list_checkpoints, load_state, random_states, save_state,
+=======
+from nerteach.align import (IGNORE_INDEX, LostWords, best_precision, encode_words, find_encoder, find_lost_words, length_limit,
+                            load_tokenizer, order_by_length, restore_words)
+from nerteach.checkpoint import (choose_start, clear_leftovers, digest, find_checkpoint, keep_checkpoints, load_state, need_room, random_states, save_state,
+>>>>>>> /tmp/tmpwc9m8949.txt
                                  set_random_states, whole_folder, whole_model)
-from .data import InputError, InputNote, first_line, label_names, legend_on_top, named_labels, new_axes, one_sentence, say
+from nerteach.data import InputError, InputNote, first_line, label_names, legend_on_top, new_axes, one_sentence, say
 
 # %% ../nbs/en/04_train.ipynb #def-build-model
 def build_model(
@@ -92,10 +99,12 @@ class TrainConfig:
     seed: int = setting(0, "seed of all random numbers")
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size", "step_tokens", "learning_rate", "max_length", "accumulation", "steps"):
+        for name in ("epochs", "batch_size", "step_tokens", "max_length", "accumulation", "steps"):
             value = getattr(self, name)
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise InputError(f"{name} is {value}: give a number above 0")
+        if self.learning_rate is not None and not 0 <= self.learning_rate < math.inf:
+            raise InputError(f"learning_rate is {self.learning_rate}: give a number from 0 up")
         if not 0 <= self.warmup < 1:
             raise InputError(f"warmup is {self.warmup}: give a share of the steps, from 0 to below 1")
         for name, choices in (("precision", (None, *PRECISIONS)), ("frozen", FROZEN)):
@@ -133,8 +142,8 @@ def choose_settings(
     "Choose epochs, learning rate and precision where they were left open."
     steps = len(cut_batches(sorted(lengths), config.batch_size, config.step_tokens))
     enough = None if config.steps else min(20, max(2, math.ceil(MIN_STEPS / steps)))
-    return replace(config, epochs=config.epochs or enough, learning_rate=config.learning_rate or 3e-4 * (384 / hidden_size) ** 2,
-                   precision=config.precision or best_precision())
+    rate = 3e-4 * (384 / hidden_size) ** 2 if config.learning_rate is None else config.learning_rate
+    return replace(config, epochs=config.epochs or enough, learning_rate=rate, precision=config.precision or best_precision())
 
 # %% ../nbs/en/04_train.ipynb #def-length-batches
 class LengthBatches(torch.utils.data.Dataset):
@@ -280,7 +289,7 @@ def training_arguments(config: TrainConfig, checkpoints: str, streamed: bool = F
         dataloader_pin_memory=torch.cuda.is_available(),
         eval_strategy=moment, save_strategy=moment, logging_strategy=moment, eval_steps=every, save_steps=every, logging_steps=every,
         accelerator_config={"dispatch_batches": False}, ddp_find_unused_parameters=False,
-        metric_for_best_model="f1", greater_is_better=True,
+        logging_nan_inf_filter=False, metric_for_best_model="f1", greater_is_better=True,
         report_to="none", disable_tqdm=os.environ.get("TQDM_DISABLE", "0") not in ("", "0"))
 
 # %% ../nbs/en/04_train.ipynb #def-seqeval-f1
@@ -397,30 +406,8 @@ def describe_run(config: TrainConfig, network, encoded: dict) -> dict:
     splits = [encoded[split] for split in ("train", "validation") if isinstance(encoded[split], Dataset)]
     rows = (json.dumps([row["input_ids"], row["labels"]]) for split in splits for row in split.select_columns(["input_ids", "labels"]))
     weights = (np.ascontiguousarray(weight.cpu().numpy()) for weight in network.state_dict().values())
-    return asdict(config) | {"encoder": digest(weights), "labels": list(network.config.label2id), "sentences": digest(rows),
+    return asdict(config) | {"first weights": digest(weights), "labels": list(network.config.label2id), "sentences": digest(rows),
                              "processes": process_state().num_processes}
-
-# %% ../nbs/en/04_train.ipynb #def-find-checkpoint
-def find_checkpoint(checkpoints: Path, run: dict) -> Path | None:
-    "The newest checkpoint of this run; `InputError` if there are only those of another."
-    found = list(list_checkpoints(checkpoints).values())
-    own = [path for path in found if load_state(path, "run") == run]
-    if found and not own:
-        check_run(found[0], run)
-    return own[0] if own else None
-
-# %% ../nbs/en/04_train.ipynb #def-choose-start
-def choose_start(checkpoints: Path, run: dict, resume: bool, streamed: bool) -> Path | None:
-    "The checkpoint to go on from, if that is wished and there is one; a note where a person may have meant something else."
-    if resume and streamed:
-        raise InputError("a stream of training sentences cannot be taken up in its middle: train anew, without resume")
-    checkpoint = find_checkpoint(checkpoints, run) if resume else None
-    if resume and checkpoint is None:
-        warnings.warn(f"{checkpoints.parent} holds no unfinished run: training begins anew", InputNote, stacklevel=2)
-    if not resume and (found := list_checkpoints(checkpoints)):
-        warnings.warn(f"{checkpoints} holds an unfinished run, killed after step {max(found)}, and this one will replace it after its first epoch; "
-                      "interrupt now if you meant to go on with it (resume)", InputNote, stacklevel=2)
-    return checkpoint
 
 # %% ../nbs/en/04_train.ipynb #def-make-trainer
 def make_trainer(network, tokenizer, config: TrainConfig, encoded: dict, score: Callable, checkpoints: Path, parts: int) -> WordTrainer:
@@ -431,6 +418,7 @@ def make_trainer(network, tokenizer, config: TrainConfig, encoded: dict, score: 
         train if streamed else LengthBatches(train, config, count_parts(config)), encoded["validation"], compute_loss_func=token_loss,
         compute_metrics=SplitScorer(encoded["validation"], score))
     trainer.remove_callback(PrinterCallback)  # it prints raw logs when the bars are off
+    watch_learning(trainer)
     trainer.parts = parts
     return trainer
 
@@ -509,14 +497,13 @@ def fine_tune(
     if process_state().is_main_process:
         clear_leftovers(folder, MAKE_SPACE)
     process_state().wait_for_everyone()
-    tokenizer, network = load_tokenizer(model), fresh_network(model, names, config)
-    encoded, lost = prepare(corpus, tokenizer, config, length_limit(tokenizer, network, config.max_length))
-    config = choose_settings(config, [] if streamed else [len(ids) for ids in encoded["train"]["input_ids"]], network.config.hidden_size)
-    run = describe_run(config, network, encoded)
-    start = choose_start(checkpoints, run, resume, streamed)
-    del network
-    trainer = train_fitting(lambda parts: make_trainer(fresh_network(model, names, config), tokenizer, config, encoded, score, checkpoints, parts),
-                            run, checkpoints, start)
+    tokenizer, ready = load_tokenizer(model), [fresh_network(model, names, config)]
+    encoded, lost = prepare(corpus, tokenizer, config, length_limit(tokenizer, ready[0], config.max_length))
+    config = choose_settings(config, [] if streamed else [len(ids) for ids in encoded["train"]["input_ids"]], ready[0].config.hidden_size)
+    run = describe_run(config, ready[0], encoded)
+    trainer = train_fitting(
+        lambda parts: make_trainer(ready.pop() if ready else fresh_network(model, names, config), tokenizer, config, encoded, score, checkpoints, parts),
+        run, checkpoints, choose_start(checkpoints, run, resume, streamed))
     metrics = {split: score_split(trainer, encoded[split], score) for split in ("validation", "test") if split in encoded}
     config = replace(config, accumulation=config.accumulation * trainer.parts)
     save_model(trainer.model, tokenizer, config, folder)
@@ -530,6 +517,7 @@ def save_model(network, tokenizer, config: TrainConfig, folder: Path) -> None:
     if process_state().is_main_process:
         with whole_model(folder, MAKE_SPACE) as part:
             network.save_pretrained(part)
+            need_room(part, 4 * len(tokenizer.backend_tokenizer.to_str()))
             tokenizer.save_pretrained(part)
             (part / "train_config.json").write_text(json.dumps(asdict(config), indent=2) + "\n", encoding="utf-8")
     process_state().wait_for_everyone()
