@@ -30,7 +30,7 @@ from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled
 from safetensors import safe_open
 
-from .data import InputError, InputNote, first_line, label_names, named_labels, new_axes, one_sentence, patient_hub
+from .data import InputError, InputNote, label_names, named_labels, new_axes, one_sentence, patient_hub
 
 # %% ../nbs/en/02_align.ipynb #def-find-encoder
 def find_encoder(

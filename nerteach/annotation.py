@@ -9,9 +9,9 @@ __all__ = ['offset_map', 'check_mark', 'squeeze', 'place_mark', 'make_marked', '
            'read_records', 'parse_json', 'doccano_mark', 'read_doccano', 'find_text', 'label_studio_marks',
            'label_studio_groups', 'read_label_studio', 'argilla_answers', 'read_argilla', 'check_marked', 'trim_mark',
            'fit_mark', 'mark_words', 'to_sentences', 'named_rows', 'find_words', 'to_marked', 'split_lines',
-           'write_doccano', 'write_label_studio', 'write_argilla', 'write_conll', 'write_json_lines', 'group_rows',
-           'make_splits', 'nested_corpora', 'plot_learning_curve', 'by_annotator', 'pair_annotators', 'Agreement',
-           'only_here', 'agreement']
+           'write_text', 'mark_places', 'write_doccano', 'write_label_studio', 'write_argilla', 'write_conll',
+           'write_json_lines', 'group_rows', 'make_splits', 'nested_corpora', 'plot_learning_curve', 'by_annotator',
+           'pair_annotators', 'Agreement', 'only_here', 'agreement']
 
 # %% ../nbs/en/08_your_data.ipynb #export-imports
 import json
@@ -431,10 +431,6 @@ def split_lines(
 # %% ../nbs/en/08_your_data.ipynb #def-write-parts
 def write_text(path: str | Path, text: str) -> Path:
     "Write a file in UTF-8 with plain line ends, whole or not at all; `InputError` if that cannot be done."
-<<<<<<< /tmp/tmpwwahwhzz.txt
-=======
-    from nerteach.checkpoint import write_whole
->>>>>>> /tmp/tmpttfa1vah.txt
     try:
         return write_whole(path, text)
     except UnicodeEncodeError as error:

@@ -35,18 +35,12 @@ from seqeval.metrics import f1_score
 from transformers import (AutoModelForTokenClassification, DataCollatorForTokenClassification, PrinterCallback, Trainer,
                           TrainerState, TrainingArguments, set_seed)
 
-<<<<<<< /tmp/tmpl53_thm5.txt
-from nerteach.alarms import watch_learning
-from nerteach.align import (IGNORE_INDEX, LostWords, best_precision, encode_words, fetch_model, find_lost_words, length_limit, load_tokenizer,
+from .alarms import watch_learning
+from .align import (IGNORE_INDEX, LostWords, best_precision, encode_words, fetch_model, find_lost_words, length_limit, load_tokenizer,
                             order_by_length, restore_words, sentence_labels, sentence_rows)
-from nerteach.checkpoint import (check_run, clear_leftovers, digest, keep_checkpoints, list_checkpoints, load_state, random_states, save_state,
-=======
-from nerteach.align import (IGNORE_INDEX, LostWords, best_precision, encode_words, find_encoder, find_lost_words, length_limit,
-                            load_tokenizer, order_by_length, restore_words)
-from nerteach.checkpoint import (choose_start, clear_leftovers, digest, find_checkpoint, keep_checkpoints, load_state, need_room, random_states, save_state,
->>>>>>> /tmp/tmpwc9m8949.txt
+from .checkpoint import (choose_start, clear_leftovers, digest, find_checkpoint, keep_checkpoints, load_state, need_room, random_states, save_state,
                                  set_random_states, whole_folder, whole_model)
-from nerteach.data import InputError, InputNote, first_line, label_names, legend_on_top, new_axes, one_sentence, say
+from .data import InputError, InputNote, first_line, label_names, legend_on_top, new_axes, one_sentence, say
 
 # %% ../nbs/en/04_train.ipynb #def-build-model
 def build_model(
