@@ -1,7 +1,9 @@
 """The installed command, end to end, and every way to hold it wrong."""
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -32,17 +34,128 @@ def test_train_writes_scores(trained):
     assert scores["train_seconds"] > 0 and set(scores) == {"validation", "test", "train_seconds"}
     for split in ("validation", "test"):
         assert {"overall", "PER", "ORG", "LOC"} <= set(scores[split])
-        assert set(scores[split]["overall"]) == {"precision", "recall", "f1", "support"}
+        for row in scores[split].values():
+            assert set(row) == {"precision", "recall", "f1", "support", "low", "high"} and row["low"] <= row["f1"] <= row["high"]
     assert scores["validation"]["overall"]["f1"] > 0
 
 
-def test_evaluate_agrees_with_train(trained, run):
-    folder, _ = trained
+def test_evaluate_agrees_with_train_and_says_how_far_to_trust_it(trained, run):
+    folder, done = trained
+    assert "95% interval" in done.stdout
     done = run("evaluate", "model", "--precision", "fp32", "--json", "evaluate.json", cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert json.loads((folder / "evaluate.json").read_text()) == json.loads((folder / "train.json").read_text())["test"]
+    found = json.loads((folder / "evaluate.json").read_text())
+    trust = found.pop("trust")
+    assert found == json.loads((folder / "train.json").read_text())["test"]
+    groups = trust["groups"]
+    assert {"seen, same type", "unseen"} <= groups.keys() and sum(row["support"] for row in groups.values()) == found["overall"]["support"]
+    assert all(row["low"] <= row["f1"] <= row["high"] for row in groups.values())
+    assert trust["confidence"]["temperature"] == json.loads((folder / "model" / "calibration.json").read_text())["temperature"]
+    assert "95% interval" in done.stdout and "unseen" in done.stdout and "calibration error" in done.stdout and "threshold" in done.stdout
     done = run("evaluate", "model", "--lang", "pt", "--split", "validation", "--json", "pt.json", cwd=folder)
     assert done.returncode == 0 and json.loads((folder / "pt.json").read_text())["overall"]["support"] > 0
+
+
+def test_sentences_that_stand_in_train_are_left_out_of_one_score(trained, tmp_path, monkeypatch, capsys):
+    unseen = "Ana B-PER\nlives O\nin O\nOlinda B-LOC\n\n"
+    leaked = "Petrobras B-ORG\nbegan O\n\n"
+    for split, text in {"train": leaked, "validation": unseen, "test": unseen + leaked * 2}.items():
+        (tmp_path / f"{split}.conll").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", str(trained[0] / "model"), "--corpus", ".", "--json", "found.json"]) == 0
+    groups = json.loads((tmp_path / "found.json").read_text())["trust"]["groups"]
+    assert groups["not in train (1 sentences)"]["support"] == 2 and groups["also in train (2 sentences)"]["support"] == 2
+    assert "not in train (1 sentences)" in capsys.readouterr().out
+
+
+def test_several_models_are_averaged(trained, monkeypatch, capsys, tmp_path):
+    model = str(trained[0] / "model")
+    (tmp_path / "other").symlink_to(model)
+    assert main(["evaluate", model, str(tmp_path / "other"), "--json", str(tmp_path / "both.json")]) == 0
+    both = json.loads((tmp_path / "both.json").read_text())
+    assert set(both["runs"]) == {model, str(tmp_path / "other")} and both["summary"]["overall"]["runs"] == 2
+    assert both["summary"]["overall"]["f1_sd"] == 0 and both["summary"]["overall"]["f1"] == both["runs"][model]["overall"]["f1"]
+    assert "2 models, mean ± standard deviation" in capsys.readouterr().out
+
+
+def test_a_model_does_not_differ_from_itself(trained, tmp_path, capsys):
+    model = str(trained[0] / "model")
+    assert main(["compare", model, model, "--json", str(tmp_path / "compare.json")]) == 0
+    compared = json.loads((tmp_path / "compare.json").read_text())
+    assert (compared["difference"], compared["p_value"], compared["differing"], compared["sentences"]) == (0, 1, 0, 150)
+    assert compared["f1_a"] == compared["f1_b"] > 0 and "difference" in capsys.readouterr().out
+
+
+def test_two_files_of_predictions_are_compared(tmp_path, monkeypatch, capsys):
+    gold = "Ana B-PER\nvive O\nem O\nNova B-LOC\nOlinda I-LOC\n\n"
+    worse, better = gold.replace("I-LOC", "O") * 40, gold.replace("I-LOC", "O") * 10 + gold * 30
+    for name, text in {"gold": gold * 40, "worse": worse, "better": better, "short": gold}.items():
+        (tmp_path / f"{name}.conll").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", "worse.conll", "better.conll", "--gold", "gold.conll", "--json", "compare.json"]) == 0
+    compared = json.loads((tmp_path / "compare.json").read_text())
+    assert (compared["f1_a"], compared["f1_b"], compared["differing"]) == (0.5, 0.875, 30)
+    assert 0 < compared["low"] < 0.375 < compared["high"] and compared["p_value"] < 0.01
+    capsys.readouterr()
+    refused(main(["compare", "worse.conll", "short.conll", "--gold", "gold.conll"]), capsys.readouterr().err, "gold.conll has 40 sentences but short.conll has 1")
+
+
+def test_check_ends_with_1_until_its_findings_are_tolerated(tmp_path, monkeypatch, capsys):
+    sentence = "Ana B-PER\nmora O\nem O\nOlinda B-LOC\n\n"
+    for split, text in {"train": sentence + sentence.replace("Ana", "Eva"), "test": sentence}.items():
+        (tmp_path / f"{split}.conll").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", ".", "--json", "check.json"]) == 1
+    out = capsys.readouterr().out
+    assert "leak" in out and "test[0] test.conll:1" in out and "not passed: leak 1" in out
+    found = json.loads((tmp_path / "check.json").read_text())
+    assert found["exceeded"] == {"leak": 1}
+    assert next(finding for finding in found["findings"] if finding["kind"] == "leak")["places"][0]["line"] == 1
+    assert main(["check", ".", "--tolerate", "leak=1"]) == 0 == main(["check", ".", "--tolerate", "1", "--model", "minilm"])
+    capsys.readouterr()
+    refused(main(["check", ".", "--tolerate", "leek=1"]), capsys.readouterr().err, "there is no kind 'leek'")
+
+
+def test_several_seeds_are_trained_and_summarised(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--seeds", "2", "--seed", "5", "--limit", "16", "--epochs", "1", "--output", "runs", "--json", "runs.json"]) == 0
+    content = json.loads((tmp_path / "runs.json").read_text())
+    assert set(content["runs"]) == {"5", "6"} and set(content["summary"]) == {"validation", "test"}
+    assert content["summary"]["test"]["overall"]["runs"] == 2
+    for seed in (5, 6):
+        assert json.loads((tmp_path / "runs" / f"seed-{seed}" / "train_config.json").read_text())["seed"] == seed
+    assert "test, 2 seeds, mean ± standard deviation" in capsys.readouterr().out
+
+
+def test_a_killed_training_is_resumed_to_the_same_weights(trained, run, tmp_path):
+    program, folder = Path(sys.executable).parent / "nerteach", tmp_path / "model"
+    arguments = ["train", "--epochs", "3", "--limit", "120", "--precision", "fp32", "--output", "model"]
+    process = subprocess.Popen([program, *arguments], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "TQDM_DISABLE": "1"})
+    while not list(folder.glob("checkpoints/checkpoint-*[0-9]")):
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    done = run("predict", "model", TEXT, cwd=tmp_path)
+    refused(done.returncode, done.stderr, "nerteach train --resume")
+    done = run(*arguments, "--resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "model.safetensors").read_bytes() == (trained[0] / "model" / "model.safetensors").read_bytes()
+    assert not (folder / "checkpoints").exists()
+
+
+def test_half_of_a_character_is_written_escaped(trained, run):
+    done = run("predict", "model", "Ana \udcff Olinda", cwd=trained[0])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["text"] == "Ana \udcff Olinda" and "\\udcff" in done.stdout
+
+
+def test_an_older_file_of_results_stays_until_the_new_one_is_whole(trained, monkeypatch, capsys):
+    monkeypatch.chdir(trained[0])
+    Path("kept.jsonl").write_text("older\n", encoding="utf-8")
+    Path("latin.txt").write_bytes(b"Ana\n" * 1500 + b"S\xe3o Paulo\n")
+    refused(main(["predict", "model", "--input", "latin.txt", "--output", "kept.jsonl"]), capsys.readouterr().err, "latin.txt is not UTF-8")
+    assert Path("kept.jsonl").read_text(encoding="utf-8") == "older\n"
 
 
 def test_predict_from_arguments_file_and_standard_input(trained, run):
@@ -139,7 +252,8 @@ MISSING = "./no/such/thing"
     (["predict", "model"], "no text to tag"), (["predict", "model", "Ana", "--input", "x"], "give one"),
     (["predict", "model", "--input", MISSING], "cannot be read"), (["score", MISSING, MISSING], "cannot be read"),
     (["evaluate", "model", "--split", "dev"], "no dev split"), (["evaluate", "model", "--json", "no/such/place.json"], "cannot be written"),
-    (["predict", "model", "Ana", "--output", "no/such/place.jsonl"], "cannot be written"),
+    (["predict", "model", "Ana", "--output", "no/such/place.jsonl"], "cannot be written"), (["train", "--seeds", "0"], "--seeds is 0"),
+    (["compare", "model", MISSING], "no model"), (["check", MISSING], "no corpus"), (["check", "nerteach", "--tolerate", "x"], "give a number"),
 ])
 def test_bad_input_is_one_sentence(trained, arguments, said, monkeypatch, capsys):
     monkeypatch.chdir(trained[0])
