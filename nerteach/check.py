@@ -27,9 +27,9 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 
 from .align import check_tokenizer, find_encoder
-from .data import (InputError, Span, build_corpus, check_sentence, fetch_hub, label_names, labels_to_spans, load_packaged,
-                           parse_json_row, read_conll, read_json_lines, read_lines, READERS, read_parquet, say, split_columns, split_files,
-                           spans_to_labels)
+from .data import (READERS, InputError, Span, build_corpus, check_sentence, fetch_hub, label_names, labels_to_spans, load_packaged,
+                           parse_json_row, read_conll, read_json_lines, read_lines, read_parquet, say, spans_to_labels, split_columns,
+                           split_files)
 from .languages import find_leaks
 
 # %% ../nbs/en/11_check.ipynb #def-shown
@@ -62,7 +62,7 @@ class Place:
 
     def __str__(self):
         where = self.split if self.row is None else f"{self.split}[{self.row}]"
-        return where + (f" {shown(self.file)}" if self.file else "") + (f":{self.line}" if self.line is not None else "")
+        return shown(where + (f" {self.file}" if self.file else "") + (f":{self.line}" if self.line is not None else ""))
 
 # %% ../nbs/en/11_check.ipynb #def-kind
 @dataclass(frozen=True)
@@ -212,6 +212,9 @@ def check_rows(split: str, rows: Iterable[dict], file: str = "", step: int = 0) 
         if not reasons:
             try:
                 check_sentence(sentence, "the sentence")
+                "".join(sentence["tokens"]).encode()
+            except UnicodeEncodeError:
+                reasons = {line: "the sentence has half of a surrogate pair, which is no character: replace it"}
             except InputError as error:
                 reasons = {line: str(error)}
         if reasons:
@@ -385,6 +388,7 @@ def check_shift(
 
 # %% ../nbs/en/11_check.ipynb #def-find-unmarked
 def has_capital(word: str) -> bool:
+    "Does the word begin with a capital letter?"
     return word[:1].isupper() or word[:1].istitle()
 
 
