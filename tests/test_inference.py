@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 from seqeval.metrics import f1_score
 from transformers import BertConfig, BertForTokenClassification
 
-from nerteach.align import cut_windows, encode_words, find_lost_words
+from nerteach.align import cut_windows, encode_words, find_lost_words, restore_words
 from nerteach.data import InputError, InputNote, build_corpus, load_corpus, named_labels, split_words
 from nerteach.inference import (CAPITALS, CARD, CardFacts, Tagger, compare_words, evaluate_tagger, gold_probabilities,
                                 label_words, load_tagger, mark_entities, push_to_hub, tag_texts, word_logits, write_model_card)
 from nerteach.metrics import score_entities
-from nerteach.train import TrainConfig, fine_tune
+from nerteach.train import SplitScorer, TrainConfig, fine_tune
 
 
 class RuleModel:
@@ -305,6 +305,26 @@ def test_a_long_sentence_is_trained_scored_and_evaluated_on_all_its_words(traine
         scores, lost = evaluate_tagger(tagger, long_corpus, split, score_entities)
         assert scores == trained.metrics[split] and lost == trained.lost[split]
         assert lost.words == sum(map(len, long_corpus[split]["tokens"])) > 2000 and not lost.truncated
+
+
+@pytest.mark.parametrize("rows_in_batch", [1, 7, 1000])
+def test_windows_of_a_sentence_may_come_in_several_batches(long_corpus, tokenizer, rows_in_batch):
+    encoded = encode_words(long_corpus["test"], tokenizer, max_length=32)
+    assert len(encoded) > 100
+    wrong = [[1 if label == 0 and place % 9 == 0 else label for place, label in enumerate(labels)] for labels in encoded["labels"]]
+    scorer = SplitScorer(encoded, score_entities)
+    for _ in range(2):  # once for each epoch
+        for start in range(0, len(encoded), rows_in_batch):
+            rows = [torch.tensor(column[start:start + rows_in_batch]) for column in ([padded(row) for row in wrong], [padded(row) for row in encoded["labels"]])]
+            logits = torch.nn.functional.one_hot(rows[0].clamp(min=0), 7).float() * 9
+            found = scorer(SimpleNamespace(predictions=logits, label_ids=rows[1]), start + rows_in_batch >= len(encoded))
+        whole = restore_words(SimpleNamespace(predictions=[np.eye(7)[np.maximum(row, 0)] for row in wrong], label_ids=encoded["labels"]), encoded)
+        assert found == score_entities(y_true=named_labels(long_corpus["test"]), y_pred=whole)["overall"]
+        assert found["recall"] > found["precision"] > 0.5 and [len(row) for row in whole] == [len(words) for words in long_corpus["test"]["tokens"]]
+
+
+def padded(row, length=32):
+    return row + [-100] * (length - len(row))
 
 
 def test_a_long_text_is_tagged_to_its_end(trained, long_corpus):

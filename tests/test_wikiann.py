@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from nerteach.align import IGNORE_INDEX, encode_words, find_lost_words
+from nerteach.align import IGNORE_INDEX, encode_words, find_lost_words, sentence_labels, sentence_rows
 from nerteach.data import count_entities, label_names, named_labels
 from nerteach.metrics import score_entities, score_pieces
 
@@ -49,10 +49,15 @@ def test_entities_and_the_originals_pieces(wikiann, tokenizer, lang, entities, p
         assert [by_entity[kind]["support"] for kind in ("LOC", "ORG", "PER")] == [4657, 4745, 4556]
 
 
-def test_words_cut_from_the_training_sentences(wikiann, tokenizer):
+def test_words_that_truncation_cuts_from_the_training_sentences_and_windows_keep(wikiann, tokenizer):
     train = wikiann("en")["train"]
-    lost = find_lost_words(train, encode_words(train, tokenizer), tokenizer)
-    assert len(lost.truncated) == 234 and len({row for row, _ in lost.truncated}) == 2 and not lost.vanished
+    encoded = encode_words(train, tokenizer, max_length=512)
+    lost = find_lost_words(train, encoded, tokenizer)
+    assert not lost.truncated and not lost.vanished and lost.words == sum(map(len, train["tokens"]))
+    long = [words for words, rows in zip(train["tokens"], sentence_rows(encoded)) if len(rows) > 1]
+    cut = [len(words) - len(set(tokenizer(words, is_split_into_words=True, truncation=True, max_length=512).word_ids()) - {None}) for words in long]
+    assert len(cut) == 2 and sum(cut) == 234
+    assert sentence_labels(encoded) == named_labels(train)
 
 
 def test_train_evaluate_predict_on_wikiann(wikiann, run, tmp_path):
