@@ -507,6 +507,9 @@ PORTUGUESE = {
     "of these, split": "destas, cortadas", "words in names, split": "palavras em nomes, cortadas",
     "unknown words": "palavras desconhecidas", "all words": "todas", "with an accent": "com acento", "in names": "em nomes",
     "words split (%)": "palavras cortadas (%)",
+    "score": "confiança", "share right": "fração certa", "from": "de", "to": "até", "threshold": "limiar", "kept": "mantidas",
+    "before": "antes", "after": "depois", "temperature": "temperatura", "calibration error": "erro de calibração", "brier score": "escore de Brier",
+    "other language": "outra língua",
     "training sentences": "frases de treino", "short training": "treinamento curto", "full training": "treinamento completo",
 }
 
