@@ -6,8 +6,8 @@ Docs: https://nerteach.github.io/nerteach/en/calibration.html.md"""
 
 # %% auto #0
 __all__ = ['MOST_SENTENCES', 'FoundEntities', 'check_scores', 'reliability', 'calibration_error', 'brier_score',
-           'plot_reliability', 'fit_temperature', 'find_in', 'calibrate', 'Calibration', 'calibrate_folder',
-           'leave_out', 'plot_thresholds', 'confidence_of', 'evaluate_confidence']
+           'fit_temperature', 'find_in', 'calibrate', 'Calibration', 'calibrate_folder', 'leave_out', 'confidence_of',
+           'evaluate_confidence', 'plot_reliability', 'plot_thresholds']
 
 # %% ../nbs/en/12_calibration.ipynb #export-imports
 import json
@@ -140,22 +140,6 @@ def brier_score(
     scores, right = check_scores(scores, right)
     return float(np.mean((scores - right) ** 2))
 
-# %% ../nbs/en/12_calibration.ipynb #def-plot-reliability
-def plot_reliability(
-    curves: dict[str, list[dict]],  # By name, rows from `reliability`
-    lang: str = "en",               # Language of the words: "en" or "pt"
-    ax=None,                        # matplotlib Axes to draw on; `None` makes one
-):                                  # The Axes
-    "Draw the share right against the mean score, with 95% intervals; on the dashed line they are equal."
-    ax = new_axes(ax, (3.6, 3.2), 72)
-    ax.plot([0, 1], [0, 1], "--", color="0.6", lw=1)
-    for (name, rows), style in zip(curves.items(), ("o-", "s-", "^-", "d-")):
-        shares, scores = np.array([row["share right"] for row in rows]), [row["score"] for row in rows]
-        ends = [shares - [row["low"] for row in rows], np.array([row["high"] for row in rows]) - shares]
-        ax.errorbar(scores, shares, np.maximum(ends, 0), fmt=style, markersize=4, lw=1, capsize=2, label=name)
-    ax.set(xlabel=say("score", lang), ylabel=say("share right", lang), xlim=(0, 1.02), ylim=(0, 1.02))
-    return legend_on_top(ax)
-
 # %% ../nbs/en/12_calibration.ipynb #def-fit-temperature
 def fit_temperature(
     found: FoundEntities,  # Entities of sentences that the model was not trained on
@@ -261,20 +245,6 @@ def leave_out(
                      **{key: value for key, value in rates(count).items() if key != "support"}})
     return rows
 
-# %% ../nbs/en/12_calibration.ipynb #def-plot-thresholds
-def plot_thresholds(
-    rows: list[dict],  # From `leave_out`
-    lang: str = "en",  # Language of the words: "en" or "pt"
-    ax=None,           # matplotlib Axes to draw on; `None` makes one
-):                     # The Axes
-    "Draw precision, recall and F1 of the entities that are kept, by the threshold."
-    ax = new_axes(ax, (4.4, 2.6), 72)
-    rows = [row for row in rows if row["kept"]]  # where nothing is kept there is no precision
-    for key, style in (("precision", "o-"), ("recall", "s-"), ("f1", "^--")):
-        ax.plot([row["threshold"] for row in rows], [row[key] for row in rows], style, markersize=3, label=say(key if key != "f1" else "F1", lang))
-    ax.set(xlabel=say("threshold", lang), ylim=(0, 1.02))
-    return legend_on_top(ax)
-
 # %% ../nbs/en/12_calibration.ipynb #def-confidence-of
 def confidence_of(
     found: FoundEntities,      # From sentences that were used neither for training nor for the temperature
@@ -310,3 +280,33 @@ def evaluate_confidence(
     logits = word_logits(tagger, dataset["tokens"], lost=lost)
     y_pred = LabelRows(tagger.names, (found.add(sentence, labels) for sentence, labels in zip(logits, y_true)))
     return score(y_true=y_true, y_pred=y_pred), lost, confidence_of(found, tagger.temperature)
+
+# %% ../nbs/en/12_calibration.ipynb #def-plot-reliability
+def plot_reliability(
+    curves: dict[str, list[dict]],  # By name, rows from `reliability`
+    lang: str = "en",               # Language of the words: "en" or "pt"
+    ax=None,                        # matplotlib Axes to draw on; `None` makes one
+):                                  # The Axes
+    "Draw the share right against the mean score, with 95% intervals; on the dashed line they are equal."
+    ax = new_axes(ax, (3.6, 3.2), 72)
+    ax.plot([0, 1], [0, 1], "--", color="0.6", lw=1)
+    for (name, rows), style in zip(curves.items(), ("o-", "s-", "^-", "d-")):
+        shares, scores = np.array([row["share right"] for row in rows]), [row["score"] for row in rows]
+        ends = [shares - [row["low"] for row in rows], np.array([row["high"] for row in rows]) - shares]
+        ax.errorbar(scores, shares, np.maximum(ends, 0), fmt=style, markersize=4, lw=1, capsize=2, label=name)
+    ax.set(xlabel=say("score", lang), ylabel=say("share right", lang), xlim=(0, 1.02), ylim=(0, 1.02))
+    return legend_on_top(ax)
+
+# %% ../nbs/en/12_calibration.ipynb #def-plot-thresholds
+def plot_thresholds(
+    rows: list[dict],  # From `leave_out`
+    lang: str = "en",  # Language of the words: "en" or "pt"
+    ax=None,           # matplotlib Axes to draw on; `None` makes one
+):                     # The Axes
+    "Draw precision, recall and F1 of the entities that are kept, by the threshold."
+    ax = new_axes(ax, (4.4, 2.6), 72)
+    rows = [row for row in rows if row["kept"]]  # where nothing is kept there is no precision
+    for key, style in (("precision", "o-"), ("recall", "s-"), ("f1", "^--")):
+        ax.plot([row["threshold"] for row in rows], [row[key] for row in rows], style, markersize=3, label=say(key if key != "f1" else "F1", lang))
+    ax.set(xlabel=say("threshold", lang), ylim=(0, 1.02))
+    return legend_on_top(ax)
