@@ -333,8 +333,7 @@ def plot_metrics(
 ):                                        # The Axes
     "Draw the F1 of the same predictions under each metric; the support, what the metric counts, stands in brackets."
     ax, places = new_axes(ax, (4.6, 0.4 + 0.2 * len(scores)), 48), range(len(scores))
-    bars = ax.barh(places, [row["f1"] for row in scores.values()], color="0.8")
-    ax.bar_label(bars, fmt="%.3f", label_type="center", fontsize=9)
+    ax.barh(places, [row["f1"] for row in scores.values()], color="0.7")
     ax.set_yticks(places, [f"{say(metric, lang)} ({row['support']})" for metric, row in scores.items()])
     ax.set(xlim=(0, 1), xticks=(0, 0.5, 1), ylim=(len(scores) - 0.5, -0.5), xlabel="F1")
     ax.spines[["top", "right"]].set_visible(False)
