@@ -1,4 +1,5 @@
 """Scores against outside references: seqeval, nervaluate, the conlleval package and its rules written out, scipy."""
+import json
 import random
 import warnings
 from collections import Counter
@@ -474,6 +475,15 @@ def test_how_far_one_metric_can_mislead_on_wikiann(wikiann, tokenizer, monkeypat
     scores = score_by_metric(y_true=y_true, y_pred=y_pred, word_ids=encode_words(test, tokenizer)["word_ids"])
     assert scores["entities, strict"]["f1"] == pytest.approx(by_entity, abs=0.006)
     assert scores["pieces"]["f1"] == pytest.approx(by_piece, abs=0.006)
+
+
+@pytest.mark.parametrize("lang", ["en", "pt"])
+def test_the_lesson_quotes_what_the_damage_did(lang):
+    measured = json.loads((ROOT / "benchmarks" / "metric_damage.json").read_text(encoding="utf-8"))["en"]
+    cells = json.loads((ROOT / "nbs" / lang / "03_metrics.ipynb").read_text(encoding="utf-8"))["cells"]
+    prose = "".join(next(cell["source"] for cell in cells if cell["id"] == "metric-damage-says"))
+    for rows in measured.values():
+        assert f"{rows['entities, lenient']['f1']:.3f} {'and' if lang == 'en' else 'e'} {rows['pieces']['f1']:.3f}" in prose
 
 
 # intervals in every row
