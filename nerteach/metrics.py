@@ -274,7 +274,7 @@ def score_by_metric(
         scores["pieces"] = score_pieces(*repeat_over_tokens(y_true, y_pred, word_ids))["overall"]
     return scores
 
-# %% ../nbs/en/03_metrics.ipynb #def-list-differences
+# %% ../nbs/en/03_metrics.ipynb #def-judge-entities
 def judge_entities(true: list[str], pred: list[str], whose: str) -> Iterator[dict]:
     "For every entity of gold or of the prediction the credit that each metric gives it: 1, 0.5 or 0."
     gold, found = labels_to_spans(true), labels_to_spans(pred)
@@ -288,7 +288,7 @@ def judge_entities(true: list[str], pred: list[str], whose: str) -> Iterator[dic
                "boundaries only": float(span in placed), "partial overlap": ((span in placed) + (span in paired)) / 2,
                "types only": float(span in typed), "words without O": 1.0 if all(words) else 0.5 if any(words) else 0.0}
 
-
+# %% ../nbs/en/03_metrics.ipynb #def-list-differences
 def list_differences(
     y_true: list[list[str]],  # Gold IOB2 labels, one list per sentence, one label per word
     y_pred: list[list[str]],  # Predicted labels, same shape
