@@ -1,4 +1,5 @@
 """Scores against outside references: seqeval, nervaluate, the conlleval package and its rules written out, scipy."""
+import json
 import random
 import warnings
 from collections import Counter
@@ -282,6 +283,9 @@ def test_spans_that_no_scheme_can_write():
         spans_to_scheme([Span("PER", 0, 2), Span("LOC", 1, 2)], 2, "BILOU")
     with pytest.raises(InputError, match="gold row 1 is not IOBES.*name the scheme"):
         score_entities(y_true=[["O"], ["B-PER"]], y_pred=[["O"], ["O"]], scheme="IOBES")
+    for strict in (False, True):
+        with pytest.raises(InputError, match="predicted row 0 is not IOB2: label 0 is 'E-PER': IOB2 has O and B-TYPE, I-TYPE"):
+            score_entities(y_true=[["B-PER"]], y_pred=[["E-PER"]], strict=strict)
     with pytest.raises(RuntimeError, match="write it in another scheme"):  # what seqeval's IOE1 loses is not lost silently
         score_entities(y_true=[["E-PER", "I-PER"]], y_pred=[["O", "O"]], strict=True, scheme="IOE1")
 
@@ -463,17 +467,26 @@ def test_the_published_example_of_conll_2000():
     assert [f"{100 * row[key]:.2f}" for key in ("precision", "recall", "f1")] == ["68.83", "80.83", "74.35"] and row["support"] == 459
 
 
-@pytest.mark.parametrize("how, by_entity, by_piece", [("end", 0.837, 0.896), ("start", 0.837, 0.844), ("type", 0.798, 0.802)])
-def test_how_far_one_metric_can_mislead_on_wikiann(wikiann, tokenizer, monkeypatch, how, by_entity, by_piece):
+def test_how_far_one_metric_can_mislead_on_wikiann(wikiann, tokenizer, monkeypatch):
     """The seed's figures, whose draws are not known: ours may differ in the third decimal."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     from metric_damage import damage
     test = wikiann("en")["test"]
-    y_true, rng = named_labels(test), random.Random(0)
-    y_pred = [damage(labels, rng, how) for labels in y_true]
-    scores = score_by_metric(y_true=y_true, y_pred=y_pred, word_ids=encode_words(test, tokenizer)["word_ids"])
-    assert scores["entities, strict"]["f1"] == pytest.approx(by_entity, abs=0.006)
-    assert scores["pieces"]["f1"] == pytest.approx(by_piece, abs=0.006)
+    y_true, word_ids = named_labels(test), encode_words(test, tokenizer)["word_ids"]
+    for how, by_entity, by_piece in (("end", 0.837, 0.896), ("start", 0.837, 0.844), ("type", 0.798, 0.802)):
+        rng = random.Random(0)
+        scores = score_by_metric(y_true=y_true, y_pred=[damage(labels, rng, how) for labels in y_true], word_ids=word_ids)
+        assert scores["entities, strict"]["f1"] == pytest.approx(by_entity, abs=0.006)
+        assert scores["pieces"]["f1"] == pytest.approx(by_piece, abs=0.006)
+
+
+@pytest.mark.parametrize("lang", ["en", "pt"])
+def test_the_lesson_quotes_what_the_damage_did(lang):
+    measured = json.loads((ROOT / "benchmarks" / "metric_damage.json").read_text(encoding="utf-8"))["en"]
+    cells = json.loads((ROOT / "nbs" / lang / "03_metrics.ipynb").read_text(encoding="utf-8"))["cells"]
+    prose = "".join(next(cell["source"] for cell in cells if cell["id"] == "metric-damage-says"))
+    for rows in measured.values():
+        assert f"{rows['entities, lenient']['f1']:.3f} {'and' if lang == 'en' else 'e'} {rows['pieces']['f1']:.3f}" in prose
 
 
 # intervals in every row
