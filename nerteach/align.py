@@ -57,10 +57,10 @@ def converted_revision(repo_id: str) -> str | None:
     except (HTTPError, OfflineModeIsEnabled):
         return None
 
-def fetch_model(model: str | Path, weights: bool) -> str:
+def fetch_model(model: str | Path, weights: bool, kind: str = "model") -> str:
     "The folder of a model, checked: here, or in the cache once the files that are read have come from the Hub; ID@REVISION names one of its versions."
-    source = find_encoder(model)
-    with one_sentence(f"no model {str(model)!r}", "name a model of the Hub, a folder, or 'minilm', which needs no connection"):
+    source, there_is_none = find_encoder(model), f"no {kind} {str(model)!r}"
+    with one_sentence(there_is_none, "name a model of the Hub, a folder, or 'minilm', which needs no connection"):
         if not os.path.isdir(source):
             repo_id, _, revision = source.partition("@")
             files = [*WORD_FILES, *(WEIGHT_FILES if weights else ())]
@@ -70,9 +70,9 @@ def fetch_model(model: str | Path, weights: bool) -> str:
                     warnings.warn(f"{repo_id} has its weights only as a pickle, which nerteach does not load: taken from {repo_id}@{other}, "
                                   "the Hub's own conversion to safetensors", InputNote, stacklevel=3)
                     source = snapshot_download(repo_id, revision=other, allow_patterns=files)
-        check_settings(Path(source), model)
+        check_settings(Path(source), there_is_none)
         if weights:
-            check_weights(Path(source), model)
+            check_weights(Path(source), there_is_none)
     return source
 
 # %% ../nbs/en/02_align.ipynb #def-check-files
@@ -84,23 +84,23 @@ def find_code(settings, key: str = "") -> Iterable[str]:
     for name, value in settings.items() if isinstance(settings, dict) else enumerate(settings) if isinstance(settings, list) else ():
         yield from find_code(value, key if isinstance(name, int) else name)
 
-def check_settings(folder: Path, model: str | Path) -> None:
+def check_settings(folder: Path, there_is_none: str) -> None:
     "Raise `InputError` unless a model has its settings, and they name nothing outside its folder."
     for file in ("config.json", "tokenizer_config.json"):
         if file == "config.json" and not (folder / file).is_file():
-            raise InputError(f"no model {str(model)!r} (it has no config.json): name a model of the Hub, a folder, or 'minilm'")
-        with one_sentence(f"no model {str(model)!r}: its {file} is damaged", f"download it again, after removing {folder}"):
+            raise InputError(f"{there_is_none} (it has no config.json): name a model of the Hub, a folder, or 'minilm'")
+        with one_sentence(f"{there_is_none}: its {file} is damaged", f"download it again, after removing {folder}"):
             settings = json.loads((folder / file).read_text(encoding="utf-8")) if (folder / file).is_file() else {}
             named = next(iter(find_code(settings)), None)
         if not isinstance(settings, dict):
-            raise InputError(f"no model {str(model)!r} (its {file} is not a JSON object): name another, or download it again")
+            raise InputError(f"{there_is_none} (its {file} is not a JSON object): name another, or download it again")
         if named:
-            raise InputError(f"no model {str(model)!r} (its {file} sets {named!r}, which brings in code or weights from elsewhere): "
+            raise InputError(f"{there_is_none} (its {file} sets {named!r}, which brings in code or weights from elsewhere): "
                              "remove that line, or name another model")
     if (folder / "adapter_config.json").is_file():
-        raise InputError(f"no model {str(model)!r} (it holds an adapter, which belongs to another model): merge the two with peft, and save the whole")
+        raise InputError(f"{there_is_none} (it holds an adapter, which belongs to another model): merge the two with peft, and save the whole")
 
-def check_weights(folder: Path, model: str | Path) -> None:
+def check_weights(folder: Path, there_is_none: str) -> None:
     "Raise `InputError` unless a model's weights are there as whole safetensors files of its own folder."
     names, index = ["model.safetensors"], folder / "model.safetensors.index.json"
     if not (folder / names[0]).is_file() and index.is_file():
@@ -108,10 +108,10 @@ def check_weights(folder: Path, model: str | Path) -> None:
     for name in names:
         if name != os.path.basename(name) or not name.endswith(".safetensors") or not (folder / name).is_file():
             pickles = any(folder.glob("*.bin")) or not index.is_file()
-            raise InputError(f"no model {str(model)!r} (it has no file {name!r}): " + (
+            raise InputError(f"{there_is_none} (it has no file {name!r}): " + (
                 "nerteach reads safetensors only, never a pickle such as pytorch_model.bin: have it converted at "
                 "https://huggingface.co/spaces/safetensors/convert, and name ID@refs/pr/NUMBER" if pickles else "download it again"))
-        with one_sentence(f"no model {str(model)!r}: its file {name} is damaged or no safetensors", f"download it again, after removing {folder}, or train it again"):
+        with one_sentence(f"{there_is_none}: its file {name} is damaged or no safetensors", f"download it again, after removing {folder}, or train it again"):
             safe_open(folder / name, framework="np").__enter__()
 
 # %% ../nbs/en/02_align.ipynb #def-check-tokenizer
