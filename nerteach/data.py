@@ -63,7 +63,6 @@ def shown_cause(error: BaseException) -> BaseException | None:
     "The error, to be shown in a traceback as the cause of ours; `None` if an access token stands in it."
     return None if any(hide_tokens(str(one)) != str(one) for one in error_chain(error)) else error
 
-# %% ../nbs/en/01_data.ipynb #def-one-sentence
 USUAL = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError, MemoryError, ImportError, AssertionError)
 LIBRARIES = {"datasets", "fsspec", "httpcore", "httpcore2", "httpx", "httpx2", "huggingface_hub", "pyarrow", "pyo3_runtime",
              "safetensors", "safetensors_rust", "tokenizers", "transformers"}
@@ -92,7 +91,6 @@ class one_sentence:
             reason = error.__cause__ if isinstance(error, WRAPPED) and error.__cause__ else error
             raise InputError(f"{self.what} ({first_line(reason)}): {mend}") from shown_cause(error)
 
-# %% ../nbs/en/01_data.ipynb #def-write-whole
 def write_whole(path: str | Path, text: str) -> Path:
     "Write a file in UTF-8 with plain line ends, whole or not at all: an older file stays until then; `InputError` if that cannot be done."
     place = Path(path)
@@ -482,7 +480,7 @@ def load_packaged(lang: str) -> DatasetDict:
         sentences[row["split"]].append(row)
     return build_corpus(sentences, ["PER", "ORG", "LOC"])
 
-# %% ../nbs/en/01_data.ipynb #def-patient-hub
+# %% ../nbs/en/01_data.ipynb #def-fetch-hub
 class Patience:
     "Watches the requests to a Hub: none waits long for an answer, and none that failed twice is sent a third time, whatever pause the Hub asks for."
 
@@ -528,7 +526,6 @@ def patient_hub(
         for logger, level in levels.items():
             logger.setLevel(level)
 
-# %% ../nbs/en/01_data.ipynb #def-check-builder
 KINDS = ("arrow", "cache", "conll", "csv", "json", "parquet", "text")  # Kinds of file that hold plain data: none can hold code
 
 def check_builder(builder, name: str) -> None:
@@ -547,7 +544,6 @@ def check_whole(corpus: DatasetDict, builder, name: str) -> DatasetDict:
             raise InputError(f"the {split} split of {name} has {len(dataset)} of its {promised} rows: remove its copy from the cache and load it again")
     return corpus
 
-# %% ../nbs/en/01_data.ipynb #def-fetch-hub
 def find_builder(name: str, lang: str | None):
     "What loads a Hub corpus, in configuration `lang` where it has one."
     try:
