@@ -123,9 +123,10 @@ def test_a_hub_out_of_order_is_one_sentence_and_status_2(cases):
 
 def test_a_hub_out_of_order_costs_seconds(cases):
     asked = (cases[0] / "asked.txt").read_text(encoding="utf-8").splitlines()
-    slow = {name: result["seconds"] for name, result in cases[1].items() if result["seconds"] > 20}
-    assert slow == {}, "the limit of time is 1 second here, and a request that failed is sent twice"
-    assert asked.count("HEAD /datasets/status429/x/resolve/main/README.md") == 2, "the pause of a day that it asks for is not kept"
+    slow = {name: result["seconds"] for name, result in cases[1].items() if result["seconds"] > 60}
+    assert slow == {}, "the limit of time is 1 second here, if the machine has nothing else to do"
+    for owner in ("status429", "status503", "slow"):
+        assert asked.count(f"HEAD /datasets/{owner}/x/resolve/main/README.md") == 2, "sent twice, and the pause of a day that 429 asks for is not kept"
 
 
 def test_a_refused_upload_is_one_sentence(cases):
