@@ -10,6 +10,7 @@ import shutil
 import sys
 import time
 import traceback
+import warnings
 from pathlib import Path
 
 import datasets
@@ -29,7 +30,8 @@ RESULTS = {}
 def note(name, call):
     """Write down how a call ended: what it returned, how long it took, and all it said."""
     said, started = io.StringIO(), time.perf_counter()
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said), warnings.catch_warnings():
+        warnings.simplefilter("always")
         try:
             returned = call()
             end = {"end": "returned", "status": returned if isinstance(returned, int) else None}
@@ -101,7 +103,19 @@ def use_a_cache_that_cannot_be_written():
     note("room again: corpus", lambda: load_corpus("ana/words"))
 
 
+def ask_for_what_could_run_code():
+    """Pickles, modules and a loading script lie on the Hub; FOLDER/canary is what they would write."""
+    note("hub: model of a pickle", lambda: load_tagger("ana/old"))
+    note("hub: its conversion", lambda: load_tagger("ana/old@refs/pr/1"))
+    note("hub: nothing but a pickle", lambda: load_tagger("eve/pickle"))
+    note("hub: encoder with code", lambda: build_model("eve/code", ["O"]))
+    note("hub: tokenizer with code", lambda: load_tokenizer("eve/code"))
+    note("hub: corpus with a script", lambda: load_corpus("eve/words"))
+    note("hub: corpus of pickles", lambda: load_corpus("eve/pickles"))
+
+
 ask_a_hub_that_is_out_of_order()
+ask_for_what_could_run_code()
 damage_the_cache()
 use_a_cache_that_cannot_be_written()
 (FOLDER / "results.json").write_text(json.dumps(RESULTS), encoding="utf-8")

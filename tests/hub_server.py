@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import sleep
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
+PROPOSED = "f" * 40  # the revision that the Hub's converter proposes, refs/pr/1: the folder ID@refs/pr/1
 PAGE = b"<!doctype html><html><body><script>alert(1)</script>Please log in to the hotel's network</body></html>"
 
 
@@ -67,31 +68,37 @@ class OutOfOrder(BaseHTTPRequestHandler):
         self.send(status, json.dumps({"error": said, "message": said}).encode(), headers)
 
     def serve(self, owner, name):
-        folder = self.server.folders.get(f"{owner}/{name}")
+        proposed = PROPOSED in self.path or "refs%2Fpr%2F1" in self.path
+        folder = self.server.folders.get(f"{owner}/{name}{'@refs/pr/1' if proposed else ''}")
         kind = "datasets" if self.path.startswith(("/datasets/", "/api/datasets/")) else "models"
         files = {} if folder is None else {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
         if match := re.search(r"/resolve/[^/]+/(.+?)(?:\?|$)", self.path):
-            self.send_file(files.get(match[1]), owner)
+            self.send_file(files.get(match[1]), PROPOSED if proposed else SHA)
         elif folder is None:
             self.refuse(404)
+        elif "/discussions?" in self.path:
+            makers = {2: "eve"} if owner == "eve" else {2: "eve", 1: "SFconvertbot"}
+            self.send_json({"count": len(makers), "start": 0, "discussions": [
+                {"num": number, "title": "Adding `safetensors` variant of this model", "author": {"name": maker}, "status": "open", "isPullRequest": True,
+                 "repo": {"name": f"{owner}/{name}", "type": "model"}, "createdAt": "2026-01-01T00:00:00.000Z"} for number, maker in makers.items()]})
         elif "/tree/" in self.path:
             self.send_json([{"type": "file", "path": name, "size": path.stat().st_size, "oid": SHA} for name, path in files.items()])
         elif "/paths-info/" in self.path:
             self.send_json([])
         elif re.search(rf"/api/{kind}/{owner}/{name}(/revision/[^/]+)?(\?|$)", self.path):
-            self.send_json({"id": f"{owner}/{name}", "sha": SHA, "private": False, "siblings": [{"rfilename": file} for file in files], "tags": []})
+            self.send_json({"id": f"{owner}/{name}", "sha": PROPOSED if proposed else SHA, "private": False, "siblings": [{"rfilename": file} for file in files], "tags": []})
         else:
             self.send(404, b"{}", {"X-Error-Code": "EntryNotFound"})
 
     def send_json(self, content):
         self.send(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
 
-    def send_file(self, path, owner):
+    def send_file(self, path, sha):
         if path is None:
-            self.send(404, b"Entry not found", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": SHA})
+            self.send(404, b"Entry not found", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": sha})
             return
         body = path.read_bytes()
-        headers = {"ETag": f'"{path.name}{len(body)}"', "X-Repo-Commit": SHA, "Accept-Ranges": "bytes"}
+        headers = {"ETag": f'"{path.name}{len(body)}"', "X-Repo-Commit": sha, "Accept-Ranges": "bytes"}
         if match := re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
             start, end = int(match[1]), min(int(match[2] or len(body)), len(body) - 1)
             self.send(206, body[start:end + 1], {**headers, "Content-Range": f"bytes {start}-{end}/{len(body)}"})

@@ -2,6 +2,8 @@
 import errno
 import json
 import os
+import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -41,14 +43,56 @@ def save_words(folder):
     return folder
 
 
+class Bomb:
+    """A pickle of it writes a file where it is loaded."""
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def add_code(folder, canary):
+    """Modules such as a model of the Hub may bring, and settings that name them."""
+    for name in ("modeling", "configuration", "tokenization"):
+        (folder / f"{name}_evil.py").write_text(f"open({str(canary)!r}, 'w')\nclass Evil: pass\n")
+    change(folder, "config.json", auto_map={"AutoConfig": "configuration_evil.Evil", "AutoModelForTokenClassification": "modeling_evil.Evil"})
+    change(folder, "tokenizer_config.json", auto_map={"AutoTokenizer": ["tokenization_evil.Evil", "tokenization_evil.Evil"]})
+
+
+def change(folder, file, **settings):
+    """Set some settings in a JSON file."""
+    content = json.loads((folder / file).read_text(encoding="utf-8"))
+    (folder / file).write_text(json.dumps({**content, **settings}), encoding="utf-8")
+
+
+def add_hostile(folder, model):
+    """By their ids, models and corpora of the Hub with pickles and code."""
+    bomb = pickle.dumps(Bomb(folder / "canary"))
+    for name in ("old", "pickle", "code"):
+        shutil.copytree(model, folder / name)
+    for name in ("old", "pickle"):
+        (folder / name / "model.safetensors").unlink()
+        (folder / name / "pytorch_model.bin").write_bytes(bomb)
+    add_code(folder / "code", folder / "canary")
+    for name in ("script", "pickles"):
+        (folder / name).mkdir()
+    (folder / "script" / "words.py").write_text(f"open({str(folder / 'canary')!r}, 'w')")
+    (folder / "pickles" / "train.pkl").write_bytes(bomb)
+    (folder / "pickles" / "README.md").write_text("---\nconfigs:\n- config_name: en\n  data_files: train.pkl\n---\n")
+    return {"ana/old": folder / "old", "ana/old@refs/pr/1": model, "eve/pickle": folder / "pickle", "eve/code": folder / "code",
+            "eve/words": folder / "script", "eve/pickles": folder / "pickles"}
+
+
 def run_cases(folder):
     model = save_tiny_model(folder / "model")
     write_model_card(model, CardFacts("ana/ner-pt", "pt", "words", {"train": 3}, {"overall": PER, "PER": PER}))
     (folder / "words").mkdir()
-    with hub_server({"ana/ner": model, "ana/words": save_words(folder / "words")}) as (address, asked):
+    with hub_server({"ana/ner": model, "ana/words": save_words(folder / "words"), **add_hostile(folder, model)}) as (address, asked):
         env = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
         env |= {"HF_ENDPOINT": address, "HF_HOME": str(folder / "home"), "HF_TOKEN": TOKEN, "HF_HUB_ETAG_TIMEOUT": "1",
                 "HF_HUB_DOWNLOAD_TIMEOUT": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error"}
+        env |= dict.fromkeys(("TRUST_REMOTE_CODE", "HF_TRUST_REMOTE_CODE", "HF_DATASETS_TRUST_REMOTE_CODE", "TRANSFORMERS_TRUST_REMOTE_CODE"), "1")
         script = Path(__file__).with_name("hub_cases.py")
         done = subprocess.run([sys.executable, script, folder], env=env, capture_output=True, text=True, encoding="utf-8", timeout=300)
         assert done.returncode == 0, done.stderr[-3000:]
@@ -79,9 +123,10 @@ def test_a_hub_out_of_order_is_one_sentence_and_status_2(cases):
 
 def test_a_hub_out_of_order_costs_seconds(cases):
     asked = (cases[0] / "asked.txt").read_text(encoding="utf-8").splitlines()
-    slow = {name: result["seconds"] for name, result in cases[1].items() if result["seconds"] > 20}
-    assert slow == {}, "the limit of time is 1 second here, and a request that failed is sent twice"
-    assert asked.count("HEAD /datasets/status429/x/resolve/main/README.md") == 2, "the pause of a day that it asks for is not kept"
+    slow = {name: result["seconds"] for name, result in cases[1].items() if result["seconds"] > 60}
+    assert slow == {}, "the limit of time is 1 second here, if the machine has nothing else to do"
+    for owner in ("status429", "status503", "slow"):
+        assert asked.count(f"HEAD /datasets/{owner}/x/resolve/main/README.md") == 2, "sent twice, and the pause of a day that 429 asks for is not kept"
 
 
 def test_a_refused_upload_is_one_sentence(cases):
@@ -96,6 +141,18 @@ def test_no_access_token_is_told(cases):
     assert TOKEN not in json.dumps(results) and TOKEN not in (folder / "output.txt").read_text(encoding="utf-8")
     kept = [path for path in folder.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
     assert kept == [], "no file of model, card or cache holds it"
+
+
+def test_nothing_of_the_hub_is_run_or_unpickled(cases):
+    found = chosen(cases[1], "hub: ")
+    assert not (cases[0] / "canary").exists()
+    assert [found[f"hub: {name}"]["end"] for name in ("model of a pickle", "its conversion", "encoder with code", "tokenizer with code")] == ["returned"] * 4
+    assert "taken from ana/old@refs/pr/1, the Hub's own conversion to safetensors" in found["hub: model of a pickle"]["said"]
+    assert "never a pickle such as pytorch_model.bin" in found["hub: nothing but a pickle"]["error"]
+    assert "Dataset scripts are no longer supported" in found["hub: corpus with a script"]["error"]
+    assert found["hub: corpus of pickles"]["end"] == "InputError"
+    asked = (cases[0] / "asked.txt").read_text(encoding="utf-8")
+    assert not [line for line in asked.splitlines() if "/eve/" in line and line.startswith("GET") and line.endswith(("_evil.py", ".bin", ".pkl"))]
 
 
 def test_a_good_hub_is_used_and_a_damaged_cache_is_named(cases):

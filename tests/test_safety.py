@@ -21,7 +21,7 @@ from nerteach.data import InputError, first_line, hide_tokens, load_corpus, show
 from nerteach.inference import CardFacts, evaluate_tagger, load_tagger, mark_entities, push_to_hub, tag_texts, write_model_card
 from nerteach.metrics import score_entities
 from nerteach.train import TrainConfig, build_model, fine_tune
-from test_failures import PER, save_tiny_model
+from test_failures import PER, Bomb, add_code, change, save_tiny_model
 
 NAMES = ["O", "B-PER", "I-PER"]
 WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
@@ -44,27 +44,6 @@ def canary(tmp_path):
     path = tmp_path / "canary"
     yield path
     assert not path.exists(), "code from the data was run"
-
-
-class Bomb:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
-
-
-def change(folder, file, **settings):
-    content = json.loads((folder / file).read_text(encoding="utf-8"))
-    (folder / file).write_text(json.dumps({**content, **settings}), encoding="utf-8")
-
-
-def add_code(folder, canary):
-    """Modules such as a model of the Hub may bring, and settings that name them."""
-    for name in ("modeling", "configuration", "tokenization"):
-        (folder / f"{name}_evil.py").write_text(f"open({str(canary)!r}, 'w')\nclass Evil: pass\n")
-    change(folder, "config.json", auto_map={"AutoConfig": "configuration_evil.Evil", "AutoModelForTokenClassification": "modeling_evil.Evil"})
-    change(folder, "tokenizer_config.json", auto_map={"AutoTokenizer": ["tokenization_evil.Evil", "tokenization_evil.Evil"]})
 
 
 def add_pickles(folder, canary):
