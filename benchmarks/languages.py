@@ -38,7 +38,7 @@ def train_and_score(train, corpus, leaked, config):
 def show(what, scores):
     """Print one line for each part of the test split."""
     for part in [part for part in scores if isinstance(scores[part], dict)]:
-        low, high = scores[part]["interval"]
+        low, high = scores[part]["overall"]["low"], scores[part]["overall"]["high"]
         print(f"{what} -> {part} ({scores[part]['sentences']} sentences): "
               f"F1 {scores[part]['overall']['f1']:.3f} [{low:.3f}, {high:.3f}]", flush=True)
 

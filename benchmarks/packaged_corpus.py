@@ -19,8 +19,7 @@ from machine import describe_machine
 from nerteach.cli import check_place, limit_train, quiet_loading, write_json
 from nerteach.data import InputError, load_corpus
 from nerteach.inference import evaluate_tagger, load_tagger
-from nerteach.languages import score_with_interval
-from nerteach.metrics import score_entities
+from nerteach.metrics import score_entities, score_with_intervals
 from nerteach.train import TrainConfig, fine_tune
 
 
@@ -30,14 +29,14 @@ def train_and_score(corpus, seed, tested):
     with tempfile.TemporaryDirectory() as folder, quiet_loading():
         result = fine_tune(learned, "minilm", TrainConfig(seed=seed), score_entities, Path(folder) / "model")
         tagger = load_tagger(result.folder)
-        scores = {name: evaluate_tagger(tagger, other, "test", score_with_interval)[0] for name, other in tested.items()}
+        scores = {name: evaluate_tagger(tagger, other, "test", score_with_intervals)[0] for name, other in tested.items()}
     return {"sentences": len(corpus["train"]), "seed": seed, "epochs": result.config.epochs, **scores}
 
 
 def show(lang, what, runs, test):
     """Print one line: F1 of the first seed with its interval, and the mean over the seeds."""
     first = runs[0][test]
-    low, high = first["interval"]
+    low, high = first["overall"]["low"], first["overall"]["high"]
     per_type = ", ".join(f"{name} {first[name]['f1']:.3f}" for name in ("PER", "ORG", "LOC"))
     print(f"{lang} {what}: F1 {first['overall']['f1']:.3f} [{low:.3f}, {high:.3f}] ({per_type}); "
           f"mean of seeds {', '.join(str(run['seed']) for run in runs)}: {mean(run[test]['overall']['f1'] for run in runs):.3f}", flush=True)

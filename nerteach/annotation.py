@@ -27,6 +27,7 @@ import regex
 from datasets import Dataset, DatasetDict
 from sklearn.metrics import cohen_kappa_score
 
+from .checkpoint import write_whole
 from .data import (CHARACTER, InputError, InputNote, char_spans_to_spans, check_halves, check_sentence, first_line, labels_to_spans, legend_on_top,
                            named_labels, new_axes, pair_sentences, read_lines, say, shown, spans_to_labels, split_words, to_iob2)
 from .metrics import f1_interval, score_entities
@@ -429,14 +430,11 @@ def split_lines(
 
 # %% ../nbs/en/08_your_data.ipynb #def-write-parts
 def write_text(path: str | Path, text: str) -> Path:
-    "Write a file in UTF-8 with plain line ends; `InputError` if that cannot be done."
+    "Write a file in UTF-8 with plain line ends, whole or not at all; `InputError` if that cannot be done."
     try:
-        Path(path).write_bytes(text.encode("utf-8"))
+        return write_whole(path, text)
     except UnicodeEncodeError as error:
         raise InputError(f"{path}: half of a character stands before {text[error.end:error.end + 20]!r}: export the text again") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}): choose another place") from error
-    return Path(path)
 
 def mark_places(one: dict, unit: str, where: str) -> list[tuple[int, int]]:
     "Start and end of each entity of a marked text, counted in the unit."

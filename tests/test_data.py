@@ -215,7 +215,7 @@ def test_rows_in_iob1_are_converted_in_every_format(tmp_path):
 def test_no_such_corpus(monkeypatch):
     def unreachable(*args):
         raise ConnectionError("Couldn't reach it")
-    monkeypatch.setattr("nerteach.data.load_dataset", unreachable)
+    monkeypatch.setattr("nerteach.data.load_dataset_builder", unreachable)
     with pytest.raises(InputError, match="no corpus 'nobody/nothing'.*does not answer.*nerteach"):
         load_corpus("nobody/nothing")
 

@@ -14,9 +14,11 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(path for path in (ROOT / "nerteach").glob("*.py") if not path.name.startswith("_"))
 NOTEBOOKS = sorted(path for path in (ROOT / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 LESSONS = [path for path in NOTEBOOKS if path.parent.name in ("en", "pt")]
-ARROWS = {"data": set(), "align": {"data"}, "metrics": {"data"}, "train": {"data", "align"}, "analysis": {"data", "metrics"},
-          "inference": {"data", "align"}, "languages": {"data", "align", "metrics"}, "annotation": {"data", "metrics"}, "scale": {"data"},
-          "cli": {"data", "align", "metrics", "train", "inference", "scale"}}
+ARROWS = {"data": set(), "checkpoint": {"data"}, "alarms": {"data"}, "align": {"data", "checkpoint"}, "metrics": {"data"},
+          "train": {"data", "align", "checkpoint", "alarms"}, "analysis": {"data", "metrics"}, "inference": {"data", "align", "checkpoint"},
+          "languages": {"data", "align", "metrics"}, "annotation": {"data", "metrics", "checkpoint"}, "scale": {"data", "checkpoint"},
+          "check": {"data", "align", "languages", "train", "inference"}, "calibration": {"data", "align", "metrics", "inference", "checkpoint"},
+          "cli": {"data", "align", "metrics", "train", "analysis", "inference", "languages", "scale", "check", "calibration", "checkpoint"}}
 
 
 def cells(path, kind):
@@ -81,7 +83,8 @@ def test_front_files():
     assert not re.search(r"==|~=|<(?!4)", ini["DEFAULT"]["requirements"]), "lower bounds only, so that Colab keeps its torch"
 
 
-@pytest.mark.parametrize("module", ["data", "align", "metrics", "analysis", "languages", "annotation", "scale", "cli"])
+@pytest.mark.parametrize("module", ["data", "align", "metrics", "analysis", "languages", "annotation", "scale", "cli", "check", "calibration", "checkpoint",
+                                    "alarms"])
 def test_modules_without_torch(module):
     code = f"import sys, nerteach.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -1,13 +1,16 @@
-"""Windows and offsets over random input, with a model that labels by a rule instead of by training; cards and uploads of a tiny one."""
+"""Long sentences and offsets over random input, with a model that labels by a rule instead of by training; memory that runs out; cards and uploads."""
 import math
 import random
 import re
+import warnings
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from string import Formatter
 from threading import Thread
 from types import SimpleNamespace
 from unittest.mock import create_autospec
 
+import numpy as np
 import pytest
 import torch
 from datasets import Dataset
@@ -19,25 +22,12 @@ from hypothesis import strategies as st
 from seqeval.metrics import f1_score
 from transformers import BertConfig, BertForTokenClassification
 
-from nerteach.align import encode_words, find_lost_words
-from nerteach.data import InputError, build_corpus, load_corpus, named_labels, split_words
-from nerteach.inference import (CAPITALS, CARD, CardFacts, Tagger, compare_words, cut_windows, evaluate_tagger, gold_probabilities,
-                                join_windows, label_words, load_tagger, mark_entities, push_to_hub, tag_texts, write_model_card)
+from nerteach.align import cut_windows, encode_words, find_lost_words
+from nerteach.data import InputError, InputNote, build_corpus, load_corpus, named_labels, split_words
+from nerteach.inference import (CAPITALS, CARD, CardFacts, Tagger, compare_words, evaluate_tagger, gold_probabilities,
+                                label_words, load_tagger, mark_entities, push_to_hub, tag_texts, word_logits, write_model_card)
 from nerteach.metrics import score_entities
-
-
-@given(st.lists(st.integers(0, 5), max_size=60), st.integers(3, 12), st.integers(0, 20))
-def test_windows_cover_every_word_within_the_room(n_tokens, room, overlap):
-    windows = cut_windows(n_tokens, room, overlap)
-    assert {word for start, end in windows for word in range(start, end)} == set(range(len(n_tokens)))
-    assert all(sum(n_tokens[start:end]) <= room or end - start == 1 for start, end in windows)
-    assert all(a[0] < b[0] and a[1] < b[1] and b[0] <= a[1] for a, b in zip(windows, windows[1:]))
-
-
-@given(st.lists(st.integers(0, 5), max_size=60), st.integers(3, 12), st.integers(0, 20))
-def test_joined_windows_answer_for_every_word_once(n_tokens, room, overlap):
-    windows = cut_windows(n_tokens, room, overlap)
-    assert join_windows(windows, [list(range(start, end)) for start, end in windows]) == list(range(len(n_tokens)))
+from nerteach.train import TrainConfig, fine_tune
 
 
 class RuleModel:
@@ -106,7 +96,8 @@ def test_evaluation_counts_the_words_that_encoding_loses(rule_tagger, tokenizer)
     dataset = one_split(rows)
     _, lost = evaluate_tagger(rule_tagger, {"test": dataset}, "test", score_entities)
     assert lost == find_lost_words(dataset, encode_words(dataset, tokenizer, max_length=rule_tagger.max_length), tokenizer)
-    assert lost.vanished == [(0, 0), (1203, 0)] and len(lost.truncated) == 3 and lost.unknown == [(2, 0)] and lost.rows == 1204
+    assert lost.vanished == [(0, 0), (1203, 0)] and not lost.truncated and lost.unknown == [(2, 0)] and lost.rows == 1204
+    assert lost.words == 2 + room + 3 + 1 + 1200 + 1
 
 
 def test_evaluation_hands_its_score_what_reads_like_lists(rule_tagger):
@@ -149,11 +140,82 @@ def test_gold_probabilities_are_those_of_the_rule(rule_tagger, tokenizer):
         assert found == [pytest.approx(row) for row in expected]
 
 
-def test_words_that_are_not_seen_have_no_gold_probability(rule_tagger):
+def test_only_a_vanished_word_has_no_gold_probability(rule_tagger):
     room = rule_tagger.max_length - 2
-    found = gold_probabilities(rule_tagger, one_split([["\u200e", "a"], ["a"] * (room + 3)]))
-    assert [probability is None for probability in found[0]] == [True, False]
-    assert [probability is None for probability in found[1]] == [False] * room + [True] * 3
+    found = gold_probabilities(rule_tagger, one_split([["\u200e", "a"], ["a"] * (room + 3), ["z" * 200, "a"], ["\u200e"]]))
+    assert [[probability is None for probability in row] for row in found] == [[True, False], [False] * (room + 3), [False, False], [True]]
+
+
+class ContextModel(RuleModel):
+    """Answers at each token with its distance from both ends of the row: the farther from an edge, the higher the logit of B-LOC."""
+
+    def __call__(self, input_ids, attention_mask, **_):
+        place = torch.arange(input_ids.shape[1])[None]
+        context = torch.minimum(place, attention_mask.sum(-1, keepdim=True) - 1 - place).float()
+        return SimpleNamespace(logits=torch.stack([torch.zeros_like(context), context, torch.zeros_like(context)], dim=-1))
+
+
+def test_every_word_is_answered_where_it_has_most_context(rule_tagger):
+    tagger = replace(rule_tagger, model=ContextModel(), max_length=22)
+    [logits] = word_logits(tagger, [["a"] * 300])
+    windows = cut_windows([1] * 300, 20)
+    assert logits[:, 1].tolist() == [max(min(word - start, end - 1 - word) + 1 for start, end in windows if start <= word < end) for word in range(300)]
+    assert len(windows) > 20 and logits[15:285, 1].min() >= 5
+
+
+def test_two_thousand_words_are_all_scored(rule_tagger):
+    words = ["Recife", "and", "Olinda", "are", "old", ".", "\u200e", "Recife"] * 250
+    [[*probe]] = label_words(replace(rule_tagger, max_length=512), [words[:8]])
+    labels = [label for label, _ in probe] * 250
+    assert {"O", "B-LOC"} == set(labels) and labels[6] == "O"
+    scores, lost = evaluate_tagger(rule_tagger, {"test": one_split([words, ["old"]], [labels, ["B-LOC"]])}, "test", score_entities)
+    support = labels.count("B-LOC")
+    found = int(label_words(rule_tagger, [["old"]])[0][0][0] == "B-LOC")
+    assert scores["overall"]["support"] == support + 1 and scores["overall"]["recall"] == pytest.approx((support + found) / (support + 1))
+    assert (lost.words, len(lost.vanished), lost.truncated) == (2001, 250, [])
+
+
+class SmallMemory(RuleModel):
+    """The rule, on a machine where more than `room` tokens at once do not fit."""
+
+    def __init__(self, room, error):
+        self.room, self.error, self.asked = room, error, []
+
+    def __call__(self, input_ids, **others):
+        self.asked.append(input_ids.numel())
+        if input_ids.numel() > self.room:
+            raise self.error
+        return super().__call__(input_ids, **others)
+
+
+OUT_OF_MEMORY = [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has ..."), MemoryError(),
+                 RuntimeError("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes."),
+                 RuntimeError("[enforce fail at alloc_cpu.cpp:121] data. DefaultCPUAllocator: not enough memory: you tried to allocate 99 bytes.")]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: str(error)[:20])
+def test_batches_are_halved_where_memory_runs_out_and_the_answers_are_the_same(rule_tagger, error):
+    rng = random.Random(0)
+    sentences = [["Recife", "and", "Olinda", "are", "old"] * rng.randint(0, 12) for _ in range(1100)]
+    model = SmallMemory(200, error)
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        found = list(word_logits(replace(rule_tagger, model=model), sentences))
+    assert all(np.array_equal(one, other) for one, other in zip(found, word_logits(rule_tagger, sentences), strict=True))
+    assert [note.category for note in notes] == [InputNote] and "does not fit into memory: going on with smaller ones" in str(notes[0].message)
+    assert sum(size > 200 for size in model.asked) <= 3, "what did not fit is not tried again"
+
+
+def test_a_window_that_does_not_fit_ends_in_one_sentence(rule_tagger):
+    tagger = replace(rule_tagger, model=SmallMemory(20, OUT_OF_MEMORY[0]))
+    with pytest.raises(InputError, match=r"^a window of \d+ tokens does not fit into memory \(CUDA out of memory. .*\): close other programs, .*max_length$"), \
+            pytest.warns(InputNote):
+        label_words(tagger, [["a"] * 100])
+
+
+def test_other_errors_of_the_model_are_not_taken_for_memory(rule_tagger):
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        label_words(replace(rule_tagger, model=SmallMemory(0, RuntimeError("size mismatch"))), [["a"]])
 
 
 def test_gold_probabilities_refuse_an_unknown_label(rule_tagger):
@@ -190,16 +252,77 @@ def test_compare_words_of_nothing():
         compare_words(Dataset.from_dict({"tokens": []}))
 
 
+def save_tiny(folder, tokenizer, names=("O", "B-PER", "I-PER")):
+    """A tiny untrained model with its tokenizer."""
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+                        id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)})
+    BertForTokenClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
 @pytest.fixture
 def folder(tmp_path, tokenizer):
     """A tiny untrained model with its tokenizer and settings."""
-    torch.manual_seed(0)
-    config = BertConfig(vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
-                        id2label={0: "O", 1: "B-PER", 2: "I-PER"}, label2id={"O": 0, "B-PER": 1, "I-PER": 2})
-    BertForTokenClassification(config).save_pretrained(tmp_path / "model")
-    tokenizer.save_pretrained(tmp_path / "model")
+    save_tiny(tmp_path / "model", tokenizer)
     (tmp_path / "model" / "train_config.json").write_text('{"epochs": 3, "max_length": null}')
     return tmp_path / "model"
+
+
+def long_sentence(dataset, n_words):
+    """The sentences of a split in one row, as often as it takes, up to `n_words` words."""
+    row = {"tokens": [], "ner_tags": []}
+    while len(row["tokens"]) < n_words:
+        for words, labels in zip(dataset["tokens"], named_labels(dataset)):
+            row["tokens"] += words
+            row["ner_tags"] += labels
+    return {column: values[:n_words] for column, values in row.items()}
+
+
+@pytest.fixture(scope="module")
+def long_corpus():
+    """In every split one sentence of 2 000 words and some short ones."""
+    whole = load_corpus("nerteach", "en")
+    short = {split: [{"tokens": words, "ner_tags": labels} for words, labels in zip(d["tokens"], named_labels(d))][:20] for split, d in whole.items()}
+    return build_corpus({split: [*rows[:10], long_sentence(whole[split], 2000), *rows[10:]] for split, rows in short.items()}, ["PER", "ORG", "LOC"])
+
+
+@pytest.fixture(scope="module")
+def trained(long_corpus, tokenizer, tmp_path_factory):
+    """What `fine_tune` makes of it, from a tiny random encoder."""
+    folder = tmp_path_factory.mktemp("long")
+    save_tiny(folder / "encoder", tokenizer)
+    config = TrainConfig(epochs=4, batch_size=2, learning_rate=2e-2, frozen="nothing", precision="fp32")
+    return fine_tune(long_corpus, folder / "encoder", config, score_entities, folder / "model")
+
+
+def test_a_long_sentence_is_trained_scored_and_evaluated_on_all_its_words(trained, long_corpus):
+    tagger = load_tagger(trained.folder, "fp32")
+    for split in ("validation", "test"):
+        gold = sum(label.startswith("B-") for labels in named_labels(long_corpus[split]) for label in labels)
+        assert trained.metrics[split]["overall"]["support"] == gold and trained.metrics[split]["overall"]["f1"] > 0
+        assert trained.metrics[split]["overall"]["precision"] != trained.metrics[split]["overall"]["recall"]
+        scores, lost = evaluate_tagger(tagger, long_corpus, split, score_entities)
+        assert scores == trained.metrics[split] and lost == trained.lost[split]
+        assert lost.words == sum(map(len, long_corpus[split]["tokens"])) > 2000 and not lost.truncated
+
+
+def test_a_long_text_is_tagged_to_its_end(trained, long_corpus):
+    tagger, words = load_tagger(trained.folder, "fp32"), long_corpus["train"][10]["tokens"]
+    assert len(words) == 2000
+    text = " ".join(words)
+    found = next(tag_texts(tagger, [text]))["entities"]
+    assert all(text[e["char_start"]:e["char_end"]] == e["text"] for e in found)
+    quarters = {4 * e["char_start"] // len(text) for e in found}
+    assert quarters == {0, 1, 2, 3}
+    assert [p is None for p in gold_probabilities(tagger, long_corpus["train"].select([10]))[0]] == [False] * 2000
+
+
+def test_a_stream_of_long_sentences_is_trained_whole(trained, long_corpus, tokenizer, tmp_path):
+    save_tiny(tmp_path / "encoder", tokenizer)
+    stream = {**long_corpus, "train": long_corpus["train"].to_iterable_dataset()}
+    streamed = fine_tune(stream, tmp_path / "encoder", TrainConfig(steps=10, batch_size=4, precision="fp32"), score_entities, tmp_path / "model")
+    assert streamed.lost == trained.lost and streamed.lost["train"].words == sum(map(len, long_corpus["train"]["tokens"]))
 
 
 PER = {"precision": 0.75, "recall": 0.6, "f1": 2 / 3, "support": 5}

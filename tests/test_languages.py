@@ -14,8 +14,8 @@ from tokenizers.normalizers import BertNormalizer
 from nerteach.align import encode_words
 from nerteach.data import InputError, build_corpus, load_corpus, named_labels
 from nerteach.languages import (VocabularyReport, cut_words, drop_rows, find_leaks, find_merged_words, interval_table, label_from_memory,
-                                plot_vocabulary, score_leaks, score_with_interval, strip_accents, vocabulary_report, vocabulary_table)
-from nerteach.metrics import f1_interval, score_entities
+                                plot_vocabulary, score_leaks, strip_accents, vocabulary_report, vocabulary_table)
+from nerteach.metrics import f1_interval, score_entities, score_with_intervals
 
 ROOT = Path(__file__).resolve().parent.parent
 LATIN = st.text("abcdeOSLN áàâãéêíóôõúüçÁÇÉ'-.,0123ñöłøß", min_size=1, max_size=12).map(str.split).filter(bool)
@@ -123,7 +123,7 @@ def test_tables_and_picture_speak_the_reader_s_language(lang, words):
     assert "25.0%" in table and "50.0%" in table
     ax = plot_vocabulary(reports, lang)
     assert sorted(round(bar.get_height()) for bar in ax.patches) == [25, 50, 50, 50, 100, 100]
-    cell = {"overall": {"f1": 0.5}, "interval": (0.25, 0.75)}
+    cell = {"overall": {"f1": 0.5, "low": 0.25, "high": 0.75}}
     grid = interval_table({"en": {"en": cell, "pt": cell}, "both": {"en": cell, "pt": cell}}, lang)
     assert all(word in grid for word in words[:2]) and grid.count("0.500 [0.250, 0.750]") == 4
     assert len({len(line) for line in grid.splitlines()}) == 1
@@ -166,7 +166,9 @@ def test_scores_with_and_without_leaks():
     assert {part: row["sentences"] for part, row in scores.items()} == {"test": 4, "test_without_leaks": 3, "leaked_only": 1}
     assert {part: (row["overall"]["precision"], row["overall"]["recall"], row["overall"]["support"]) for part, row in scores.items()} == {
         "test": (3 / 5, 3 / 4, 4), "test_without_leaks": (1 / 3, 1 / 2, 2), "leaked_only": (1, 1, 2)}
-    assert scores["test"] == {"sentences": 4, **score_entities(y_true=y_true, y_pred=y_pred), "interval": f1_interval(y_true=y_true, y_pred=y_pred)}
+    assert scores["test"] == {"sentences": 4, **score_with_intervals(y_true=y_true, y_pred=y_pred)}
+    rest = f1_interval(y_true=y_true[1:], y_pred=y_pred[1:])
+    assert (scores["test_without_leaks"]["overall"]["low"], scores["test_without_leaks"]["overall"]["high"]) == rest
 
 
 def test_parts_without_a_sentence_are_left_out():
@@ -175,11 +177,6 @@ def test_parts_without_a_sentence_are_left_out():
     assert list(score_leaks(y_true, y_true, [1, 0])) == ["test", "leaked_only"]
     with pytest.raises(InputError, match="2 gold sentences but 1"):
         score_leaks(y_true, y_true[:1], [])
-
-
-def test_score_with_interval_keeps_precision_and_recall():
-    scores = score_with_interval(y_true=[["B-PER", "B-LOC"]], y_pred=[["B-PER", "O"]])
-    assert (scores["overall"]["precision"], scores["overall"]["recall"], scores["interval"]) == (1, 1 / 2, (2 / 3, 2 / 3))
 
 
 @pytest.mark.parametrize("lang", ["en", "pt"])
@@ -233,9 +230,8 @@ def test_the_lesson_quotes_what_was_measured(lesson, measured, lang):
     assert "train_without_test" in measured["pt"]
     for model in {"memory", "train", "train_without_test"} & set(numbers):
         for part in ("test", "test_without_leaks", "leaked_only"):
-            score = numbers[model][part]
-            low, high = score["interval"]
-            assert f"{score['overall']['f1']:.3f} [{low:.3f}, {high:.3f}]" in lesson, (model, part)
+            score = numbers[model][part]["overall"]
+            assert f"{score['f1']:.3f} [{score['low']:.3f}, {score['high']:.3f}]" in lesson, (model, part)
 
 
 def test_the_lesson_quotes_the_card_s_scores(lesson):

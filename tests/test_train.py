@@ -149,9 +149,10 @@ def test_the_best_epoch_is_kept(corpus, tiny, tmp_path):
 
 
 def test_lost_words_reach_the_result(corpus, tiny, tmp_path):
-    result = fine_tune(corpus, tiny, TrainConfig(epochs=1, max_length=16), score_entities, tmp_path / "model")
-    assert result.lost["test"].truncated
-    assert result.metrics["test"]["overall"]["support"] == count_gold(corpus["test"])
+    odd = build_corpus({"test": [{"tokens": ["Ana", "\u200e", "x" * 100], "ner_tags": ["B-PER", "I-PER", "O"]}]}, ["PER", "ORG", "LOC"])
+    result = fine_tune({**corpus, "test": odd["test"]}, tiny, TrainConfig(epochs=1, max_length=16), score_entities, tmp_path / "model")
+    assert result.lost["test"].vanished == [(0, 1)] and result.lost["test"].truncated == [(0, 2)]
+    assert result.metrics["test"]["overall"]["support"] == 1
 
 
 @pytest.mark.parametrize("strategy", ["continue", "repeat"])
@@ -167,7 +168,7 @@ def test_other_label_sets(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("change, said", [
-    ({"epochs": 0}, "epochs is 0"), ({"learning_rate": float("nan")}, "learning_rate is nan"), ({"batch_size": -1}, "batch_size is -1"),
+    ({"epochs": 0}, "epochs is 0"), ({"learning_rate": float("nan")}, "learning_rate is nan"), ({"learning_rate": -1e-4}, "learning_rate is -0.0001"), ({"batch_size": -1}, "batch_size is -1"),
     ({"strategy": "best"}, "strategy 'best'"), ({"max_length": 1000}, "max_length 1000 is more than the 64"),
 ])
 def test_bad_settings_are_refused(corpus, tiny, tmp_path, change, said):
@@ -304,4 +305,4 @@ def test_a_stream_trains_for_its_steps_and_loses_no_count(corpus, tiny, tmp_path
     streamed = fine_tune(stream, tiny, config, score_entities, tmp_path / "stream")
     whole = fine_tune(corpus, tiny, config, score_entities, tmp_path / "whole")
     assert len(streamed.history) == len(whole.history) == 9 and streamed.lost == whole.lost
-    assert streamed.lost["train"].truncated
+    assert streamed.lost["train"].words == sum(map(len, corpus["train"]["tokens"])) and not streamed.lost["train"].truncated

@@ -13,10 +13,10 @@ from sync_twins import compare, digest, main, make_twin, mark_translated, read  
 ENGLISH = sorted((ROOT / "nbs" / "en").glob("*.ipynb"))
 
 
-def test_there_are_ten_lessons_and_their_twins():
+def test_the_lessons_and_their_twins_are_there():
     names = [path.stem for path in ENGLISH]
     assert names == ["00_tour", "01_data", "02_align", "03_metrics", "04_train", "05_analysis", "06_inference", "07_languages",
-                     "08_your_data", "09_scale", "10_cli"]
+                     "08_your_data", "09_scale", "10_cli", "11_check", "12_calibration", "13_checkpoint", "14_alarms"]
     assert [path.stem for path in sorted((ROOT / "nbs" / "pt").glob("*.ipynb"))] == names
 
 
