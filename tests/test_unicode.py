@@ -10,8 +10,9 @@ import torch
 from nerteach.align import load_tokenizer
 from nerteach.annotation import (offset_map, read_argilla, read_doccano, read_label_studio, to_marked, to_sentences, write_argilla, write_conll, write_doccano,
                                  write_json_lines, write_label_studio)
+from nerteach.cli import json_line
 from nerteach.data import InputError, build_corpus, named_labels, read_conll, read_json_lines, split_words
-from nerteach.inference import Tagger, json_line, mark_entities, tag_texts
+from nerteach.inference import Tagger, mark_entities, tag_texts
 
 HARD = {
     "zero-width space": "a\u200bb \u200b", "zero-width joiner": "क्\u200dष \u200d", "zero-width non-joiner": "می\u200cخواهم", "word joiner": "a\u2060b",
