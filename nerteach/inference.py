@@ -8,9 +8,9 @@ Docs: https://nerteach.github.io/nerteach/en/inference.html.md"""
 __all__ = ['BATCH_TOKENS', 'NO_MEMORY', 'CARD', 'USAGE', 'CAPITALS', 'MODEL_FILES', 'Tagger', 'weights_digest',
            'read_temperature', 'load_tagger', 'batch_rows', 'BatchRunner', 'predict_block', 'word_logits',
            'label_words', 'probabilities_of', 'check_labels', 'gold_probabilities', 'LabelRows', 'evaluate_tagger',
-           'compare_words', 'find_entities', 'tag_chunk', 'tag_texts', 'json_line', 'mark_entities', 'CardFacts',
-           'hub_id', 'plain', 'eval_results', 'card_metadata', 'score_rows', 'card_values', 'check_model_folder',
-           'write_model_card', 'files_to_upload', 'hub_errors', 'push_to_hub']
+           'compare_words', 'find_entities', 'tag_chunk', 'tag_texts', 'mark_entities', 'CardFacts', 'hub_id', 'plain',
+           'eval_results', 'card_metadata', 'score_rows', 'card_values', 'check_model_folder', 'write_model_card',
+           'files_to_upload', 'hub_errors', 'push_to_hub']
 
 # %% ../nbs/en/06_inference.ipynb #export-imports
 import hashlib
@@ -310,16 +310,11 @@ def tag_texts(
     """Find the entities of texts; `text[char_start:char_end]` is the entity.
 
     Takes texts and gives results 1 000 at a time, so that a file of any length needs little memory. A text comes back as it was given,
-    even with half of a character in it; `json_line` writes such a text too.
+    even with half of a character in it.
     """
     texts = iter(texts)
     while chunk := list(islice(texts, 1000)):
         yield from tag_chunk(tagger, chunk, batch_size)
-
-# %% ../nbs/en/06_inference.ipynb #def-json-line
-def json_line(value) -> str:
-    "A value as one line of JSON; half of a character is escaped, so that the line can be written in UTF-8 and read again unchanged."
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
 
 # %% ../nbs/en/06_inference.ipynb #def-mark-entities
 def mark_entities(

@@ -19,7 +19,7 @@ from typing import Callable
 import numpy as np
 import regex
 
-from nerteach.align import (IGNORE_INDEX, STRATEGIES, align_labels, decode_labels, first_tokens, inside_ids, word_predictions)
+from nerteach.align import (IGNORE_INDEX, STRATEGIES, align_labels, cut_windows, decode_labels, first_tokens, inside_ids, own_words, word_predictions)
 from nerteach.annotation import (offset_map, read_argilla, read_doccano, read_label_studio, to_marked, to_sentences, write_argilla, write_conll,
                                  write_doccano, write_json_lines, write_label_studio)
 from nerteach.data import (InputError, InputNote, Span, build_corpus, char_spans_to_spans, iob2_names, labels_to_spans, load_folder, named_labels,
@@ -236,19 +236,20 @@ def decoding(data: bytes) -> None:
         assert math.isclose(total[tuple(map(NAMES.index, found))], max(total.values()))
 
 
-# inference
-
 def windows(data: bytes) -> None:
-    "`cut_windows` and `join_windows`: every word once, in order."
-    from nerteach.inference import cut_windows, join_windows
+    "`cut_windows` and `own_words`: windows that fit, and every word belongs to one of them, in order."
     draw = Draw(data)
     room, overlap = draw.number(1, 20), draw.number(0, 30)
     n_tokens = draw.numbers(0, 25 if draw.number(0, 5) == 0 else 4, 80)
     cuts = cut_windows(n_tokens, room, overlap)
     assert all(a[0] < b[0] <= a[1] < b[1] for a, b in zip(cuts, cuts[1:]))
     assert all(sum(n_tokens[start:end]) <= room or end - start == 1 for start, end in cuts)
-    assert join_windows(cuts, [list(range(start, end)) for start, end in cuts]) == list(range(len(n_tokens)))
+    own = own_words(cuts)
+    assert [word for first, last in own for word in range(first, last)] == list(range(len(n_tokens)))
+    assert all(start <= first and last <= end for (start, end), (first, last) in zip(cuts, own))
 
+
+# inference
 
 @cache
 def tiny_tagger():

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from nerteach.align import IGNORE_INDEX, align_labels, decode_labels, inside_ids
 from nerteach.annotation import offset_map, read_argilla, read_doccano, read_label_studio, to_sentences, write_doccano
+from nerteach.cli import json_line
 from nerteach.data import (InputError, Span, build_corpus, char_spans_to_spans, labels_to_spans, load_folder, parse_marked, read_conll, read_json_lines,
                            read_parquet, spans_to_labels, split_words, to_iob2)
-from nerteach.inference import Tagger, json_line, label_words, mark_entities, tag_texts
+from nerteach.inference import Tagger, label_words, mark_entities, tag_texts
 
 FEW = {"load_folder": 40, "read_parquet": 8, "tag_texts": 15}  # Slow ones; tag_texts takes eight texts at a time
 
