@@ -288,7 +288,7 @@ def plot_reliability(
     ax=None,                        # matplotlib Axes to draw on; `None` makes one
 ):                                  # The Axes
     "Draw the share right against the mean score, with 95% intervals; on the dashed line they are equal."
-    ax = new_axes(ax, (3.6, 3.2), 72)
+    ax = new_axes(ax, (3.4, 3), 60)
     ax.plot([0, 1], [0, 1], "--", color="0.6", lw=1)
     for (name, rows), style in zip(curves.items(), ("o-", "s-", "^-", "d-")):
         shares, scores = np.array([row["share right"] for row in rows]), [row["score"] for row in rows]
@@ -304,7 +304,7 @@ def plot_thresholds(
     ax=None,           # matplotlib Axes to draw on; `None` makes one
 ):                     # The Axes
     "Draw precision, recall and F1 of the entities that are kept, by the threshold."
-    ax = new_axes(ax, (4.4, 2.6), 72)
+    ax = new_axes(ax, (4.4, 2.4), 60)
     rows = [row for row in rows if row["kept"]]  # where nothing is kept there is no precision
     for key, style in (("precision", "o-"), ("recall", "s-"), ("f1", "^--")):
         ax.plot([row["threshold"] for row in rows], [row[key] for row in rows], style, markersize=3, label=say(key if key != "f1" else "F1", lang))
