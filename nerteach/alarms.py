@@ -72,9 +72,11 @@ ALARMS = {
               "fp16 tenham estourado ou que um lote não tivesse nenhum rótulo; pare e tente um décimo da taxa, e bf16 ou fp32"},
     "weights still": {
         "en": "{changed:.2%} of the trainable weights changed; most likely the learning rate ({rate:g}) is too small for the numbers that the "
-              "weights are kept in, or the optimizer holds the weights of another model; try a larger rate and a new Trainer",
+              "weights are kept in, or the training ended in its warm-up, or the optimizer holds another model's weights; try a larger rate, more "
+              "steps, a new Trainer",
         "pt": "{changed:.2%} dos pesos treináveis mudaram; o mais provável é que a taxa de aprendizado ({rate:g}) seja pequena demais para os números "
-              "em que os pesos são guardados, ou que o otimizador tenha os pesos de outro modelo; tente uma taxa maior e um Trainer novo"},
+              "em que os pesos são guardados, que o treinamento tenha acabado ainda no aquecimento ou que o otimizador tenha os pesos de outro modelo; "
+              "tente uma taxa maior, mais passos, um Trainer novo"},
     "same evaluation": {
         "en": "the validation loss is {loss:.5f} in epochs {first:g} and {second:g}, equal to the last digit; most likely no weight changed in "
               "between; look at the learning rate ({rate:g}) and at what is frozen",
