@@ -17,24 +17,26 @@ from datetime import date
 from pathlib import Path
 
 from machine import describe_machine
-from nerteach.cli import check_place, quiet_loading, write_json
+from nerteach.cli import check_place, limit_train, quiet_loading, write_json
 from nerteach.data import load_corpus
 from nerteach.metrics import score_entities
 from nerteach.train import TrainConfig, fine_tune
 
 
-def train_here(lang, seed, precision):
+def train_here(lang, seed, precision, sentences, epochs):
     """Train in this process; F1 on both splits and a digest of the weights, as JSON on the last line."""
     with tempfile.TemporaryDirectory() as folder, quiet_loading():
-        result = fine_tune(load_corpus("nerteach", lang), "minilm", TrainConfig(seed=seed, precision=precision), score_entities, Path(folder) / "model")
+        corpus = limit_train(load_corpus("nerteach", lang), sentences or None, 0)
+        config = TrainConfig(seed=seed, precision=precision, epochs=epochs or None)
+        result = fine_tune(corpus, "minilm", config, score_entities, Path(folder) / "model")
         weights = hashlib.sha256((result.folder / "model.safetensors").read_bytes()).hexdigest()
-    print(json.dumps({**{split: result.metrics[split]["overall"]["f1"] for split in result.metrics}, "weights": weights,
+    print(json.dumps({"sentences": len(corpus["train"]), "epochs": result.config.epochs, **{split: result.metrics[split]["overall"]["f1"] for split in result.metrics}, "weights": weights,
                       "seconds": round(result.train_seconds)}))
 
 
-def train_with(threads, lang, seed, precision):
+def train_with(threads, lang, seed, precision, sentences, epochs):
     """The same in a process with so many threads."""
-    done = subprocess.run([sys.executable, __file__, "--here", lang, str(seed), precision], capture_output=True, text=True,
+    done = subprocess.run([sys.executable, __file__, "--here", lang, str(seed), precision, str(sentences), str(epochs)], capture_output=True, text=True,
                           env={**os.environ, "OMP_NUM_THREADS": str(threads), "TQDM_DISABLE": "1"})
     if done.returncode:
         sys.exit(done.stderr[-2000:])
@@ -47,18 +49,21 @@ def main():
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 1, 2])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--precisions", nargs="+", default=["bf16", "fp32"])
+    parser.add_argument("--sentences", type=int, default=0, help="training sentences (default: all)")
+    parser.add_argument("--epochs", type=int, default=0, help="epochs (default: chosen to fit)")
     parser.add_argument("--json", type=Path, help="write the numbers to this file")
-    parser.add_argument("--here", nargs=3, metavar=("LANG", "SEED", "PRECISION"), help=argparse.SUPPRESS)
+    parser.add_argument("--here", nargs=5, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.here:
-        train_here(args.here[0], int(args.here[1]), args.here[2])
+        lang, seed, precision, sentences, epochs = args.here
+        train_here(lang, int(seed), precision, int(sentences), int(epochs))
         return
     check_place(args.json)
     print(f"{date.today()}, MiniLM, {describe_machine()}", flush=True)
     runs = []
     for precision in args.precisions:
         for seed in args.seeds:
-            some = [train_with(threads, args.lang, seed, precision) for threads in args.threads]
+            some = [train_with(threads, args.lang, seed, precision, args.sentences, args.epochs) for threads in args.threads]
             for run in some:
                 same = "the same weights" if run["weights"] == some[0]["weights"] else "other weights"
                 print(f"{precision} seed {seed}, {run['threads']} threads: test F1 {run['test']:.4f} ({100 * (run['test'] - some[0]['test']):+.2f} points), "

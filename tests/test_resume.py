@@ -253,8 +253,9 @@ def test_where_memory_runs_out_a_step_is_computed_in_parts(encoder, few, tmp_pat
         parts = fine_tune(few, calm, config, folder=tmp_path / "parts")
     assert [str(note.message).split("computed in ")[1][0] for note in notes if issubclass(note.category, InputNote)] == ["2", "4"]
     assert parts.config.accumulation == 4 and whole.config.accumulation == 1
-    for loss in ("train_loss", "validation_loss"):
-        assert [row[loss] for row in parts.history] == pytest.approx([row[loss] for row in whole.history], rel=1e-4)
+    assert [row["train_loss"] for row in parts.history] == pytest.approx([row["train_loss"] for row in whole.history], rel=1e-5)
+    for one, other in zip(*(load_tagger(run.folder).model.parameters() for run in (whole, parts)), strict=True):
+        assert torch.allclose(one, other, atol=2e-3)  # two steps of at most 1e-3 each, whose direction is noise where there is no gradient
     with hungry(0), pytest.warns(InputNote), pytest.raises(InputError, match="memory does not suffice for one sentence at a time"):
         fine_tune(few, calm, config, folder=tmp_path / "never")
 
