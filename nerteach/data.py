@@ -63,7 +63,6 @@ def shown_cause(error: BaseException) -> BaseException | None:
     "The error, to be shown in a traceback as the cause of ours; `None` if an access token stands in it."
     return None if any(hide_tokens(str(one)) != str(one) for one in error_chain(error)) else error
 
-# %% ../nbs/en/01_data.ipynb #def-one-sentence
 USUAL = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError, MemoryError, ImportError, AssertionError)
 LIBRARIES = {"datasets", "fsspec", "httpcore", "httpcore2", "httpx", "httpx2", "huggingface_hub", "pyarrow", "pyo3_runtime",
              "safetensors", "safetensors_rust", "tokenizers", "transformers"}
@@ -488,7 +487,7 @@ def load_packaged(lang: str) -> DatasetDict:
         sentences[row["split"]].append(row)
     return build_corpus(sentences, ["PER", "ORG", "LOC"])
 
-# %% ../nbs/en/01_data.ipynb #def-patient-hub
+# %% ../nbs/en/01_data.ipynb #def-fetch-hub
 class Patience:
     "Watches the requests to a Hub: none waits long for an answer, and none that failed twice is sent a third time, whatever pause the Hub asks for."
 
@@ -534,7 +533,6 @@ def patient_hub(
         for logger, level in levels.items():
             logger.setLevel(level)
 
-# %% ../nbs/en/01_data.ipynb #def-check-builder
 KINDS = ("arrow", "cache", "conll", "csv", "json", "parquet", "text")  # Kinds of file that hold plain data: none can hold code
 
 def check_builder(builder, name: str) -> None:
@@ -553,7 +551,6 @@ def check_whole(corpus: DatasetDict, builder, name: str) -> DatasetDict:
             raise InputError(f"the {split} split of {name} has {len(dataset)} of its {promised} rows: remove its copy from the cache and load it again")
     return corpus
 
-# %% ../nbs/en/01_data.ipynb #def-fetch-hub
 def find_builder(name: str, lang: str | None):
     "What loads a Hub corpus, in configuration `lang` where it has one."
     try:
@@ -675,6 +672,9 @@ PORTUGUESE = {
     "of these, split": "destas, cortadas", "words in names, split": "palavras em nomes, cortadas",
     "unknown words": "palavras desconhecidas", "all words": "todas", "with an accent": "com acento", "in names": "em nomes",
     "words split (%)": "palavras cortadas (%)",
+    "score": "confiança", "share right": "fração certa", "from": "de", "to": "até", "threshold": "limiar", "kept": "mantidas",
+    "before": "antes", "after": "depois", "temperature": "temperatura", "calibration error": "erro de calibração", "brier score": "escore de Brier",
+    "other language": "outra língua",
     "training sentences": "frases de treino", "short training": "treinamento curto", "full training": "treinamento completo",
     "weights": "pesos", "healthy": "sadio", "rate zero": "taxa zero", "rate too large": "taxa grande demais",
 }

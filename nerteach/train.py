@@ -52,7 +52,7 @@ def build_model(
     The label names go into the model, so that it never answers "LABEL_3". Only safetensors are read, and no code that comes with them is run.
     Raises `InputError` if there is no such model, or its weights are not those of an encoder as its settings describe it.
     """
-    source = fetch_model(model, weights=True)
+    source = fetch_model(model, weights=True, kind="encoder")
     with one_sentence(f"no encoder {str(model)!r}", "name a model of the Hub, a folder, or 'minilm'"):
         network, report = AutoModelForTokenClassification.from_pretrained(
             source, id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)}, ignore_mismatched_sizes=True,
