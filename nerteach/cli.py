@@ -454,7 +454,9 @@ def main(
     from nerteach.data import InputError
     try:
         with notes_on_one_line():
-            return COMMANDS[args.command][2](args) or 0
+            status = COMMANDS[args.command][2](args) or 0
+        sys.stdout.flush()
+        return status
     except InputError as error:
         if is_main_process():
             print(f"nerteach: {error}", file=sys.stderr)
@@ -462,9 +464,12 @@ def main(
     except KeyboardInterrupt:
         print("nerteach: stopped" + " (go on with --resume)" * (args.command == "train"), file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what was not written yet cannot be
+        if isinstance(error, BrokenPipeError):  # the reader, such as `head`, has seen enough
+            return 1
+        print(f"nerteach: {error.filename or 'the output'} cannot be used ({error.strerror}): make room, or name another place", file=sys.stderr)
+        return 2
 
 # %% ../nbs/en/10_cli.ipynb #run-as-module
 if __name__ == "__main__" and globals().get("__spec__"):  # python -m nerteach.cli; a notebook has no spec

@@ -144,6 +144,15 @@ def test_a_killed_training_is_resumed_to_the_same_weights(trained, run, tmp_path
     assert not (folder / "checkpoints").exists()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_behind_the_output_is_one_sentence(tmp_path):
+    write_pair(tmp_path, "Ana B-PER\n", "Ana B-PER\n")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([Path(sys.executable).parent / "nerteach", "score", "gold.conll", "pred.conll"], cwd=tmp_path, stdout=full,
+                              stderr=subprocess.PIPE, text=True)
+    refused(done.returncode, done.stderr, "nerteach: the output cannot be used (No space left on device)")
+
+
 def test_half_of_a_character_is_written_escaped(trained, run):
     done = run("predict", "model", "Ana \udcff Olinda", cwd=trained[0])
     assert done.returncode == 0, done.stderr
