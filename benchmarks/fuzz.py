@@ -121,8 +121,8 @@ def add_row(path, part, name, row, seed):
     """Put the numbers of one target into the file, beside those that stand there."""
     from machine import describe_machine
     content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"seeded": {}, "guided": {}}
-    content[part][name] = row
-    content |= {"seed": seed, "machine": describe_machine(), "date": str(date.today())}
+    content[part][name] = row | {"seeds": [seed]}
+    content |= {"machine": describe_machine(), "date": str(date.today())}
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
