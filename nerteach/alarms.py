@@ -263,10 +263,12 @@ class LearningWatch:
     "What `watch_learning` hangs into a `Trainer`; each method is told the trainer's state."
 
     def __init__(self, trainer):
-        self.trainer, self.score, self.before, self.rung, self.counts = trainer, None, [], set(), {}
+        self.trainer, self.score, self.before, self.rung, self.counts = trainer, None, sample_weights(trainer.model), set(), {}
 
     def start(self, state) -> None:
-        self.before, self.rung, self.counts = sample_weights(self.trainer.model), set(), {}
+        self.rung, self.counts = set(), {}
+        if state.global_step == 0:  # a training that is resumed is compared with the model as it was made
+            self.before = sample_weights(self.trainer.model)
         if self.score is None and self.trainer.compute_metrics is not None:
             self.score, self.trainer.compute_metrics = self.trainer.compute_metrics, self.listen
         if not self.before:
@@ -293,7 +295,7 @@ class LearningWatch:
                                                             "rate": self.trainer.args.learning_rate})])
 
     def finish(self, state) -> None:
-        best = getattr(state, "best_global_step", None) if self.trainer.args.load_best_model_at_end else None
+        best = getattr(state, "best_global_step", None)
         gold, predicted = self.counts.get(best) or (list(self.counts.values()) or [(None, None)])[-1]
         changed = changed_share(self.before, sample_weights(self.trainer.model)) if self.before else None
         if self.score is not None:

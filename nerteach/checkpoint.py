@@ -273,7 +273,7 @@ def finish_move(folder: Path, mend: str) -> None:
         return
     with say_why(folder, mend):
         if (moving / "model.safetensors").exists():
-            for stale in [*folder.glob("model-*-of-*.safetensors"), *folder.glob("model.safetensors.index.json")]:
+            for stale in [*folder.glob("model-*-of-*.safetensors"), *folder.glob("model.safetensors.index.json"), *folder.glob("calibration.json")]:
                 stale.unlink()
         for path in sorted(moving.iterdir()):
             os.replace(path, folder / path.name)

@@ -84,7 +84,7 @@ class TrainConfig:
     learning_rate: float | None = setting(None, "largest step size, reached after the warm-up")
     warmup: float = setting(0.1, "share of the steps over which the learning rate rises, in [0, 1]")
     weight_decay: float = setting(0.01, "pull of the weights towards zero, per unit of learning rate")
-    max_length: int | None = setting(None, "most tokens in a sentence; longer ones are cut, and counted")
+    max_length: int | None = setting(None, "most tokens that the model reads at once; a longer sentence is read in windows that overlap")
     accumulation: int = setting(1, "parts in which the sentences of a step are computed, one after the other, to save memory")
     precision: str | None = setting(None, "numbers to compute with: fp32, or half as wide: bf16, fp16 (GPU only)")
     frozen: str = setting("vocabulary", "what keeps its pretrained weights: vocabulary (the table of a vector per token) or nothing")
