@@ -136,7 +136,7 @@ def write_whole(
     path = Path(path)
     whole = not path.exists() or (path.is_file() and not path.is_relative_to("/dev"))
     target = path.resolve() if whole else path  # a link keeps pointing to the file
-    part = target.with_name(f"{digest([target.name])}.part") if whole else target
+    part = target.with_name(target.name[:60] + ".part") if whole else target
     with say_why(path, "choose another place"):
         if whole and target.exists():
             target.open("ab").close()  # a file that may not be written may not be replaced either
