@@ -58,8 +58,8 @@ ALARMS = {
     "rate zero": {
         "en": "the learning rate is 0, so no weight can change; that is what the settings say; give a rate above 0, or leave it open and "
               "fine_tune chooses one",
-        "pt": "a taxa de aprendizado é 0, e nenhum peso pode mudar; é o que dizem as configurações; dê uma taxa acima de 0, ou não dê nenhuma e "
-              "fine_tune escolhe"},
+        "pt": "a taxa de aprendizado é 0, e nenhum peso pode mudar; é o que dizem as configurações; dê uma taxa acima de 0, ou não dê nenhuma, e "
+              "fine_tune escolhe uma"},
     "schedule over": {
         "en": "the learning rate is 0 from epoch {epoch:g} to epoch {last:g}, so nothing was learned there; most likely train() was called again "
               "after the schedule's end, or the schedule counts too few steps; build a new Trainer for each training, as fine_tune does",
@@ -90,7 +90,7 @@ ALARMS = {
     "loss flat": {
         "en": "the training loss began at {first:.4f} and was never below {lowest:.4f}, a fall that chance can give; most likely the learning "
               "rate ({rate:g}) is too small, or nothing was left to learn; try ten times the rate",
-        "pt": "a perda no treino começou em {first:.4f} e não ficou abaixo de {lowest:.4f}, uma queda que o acaso pode dar; o mais provável é que a "
+        "pt": "a perda no treino começou em {first:.4f} e não ficou abaixo de {lowest:.4f}, uma queda que pode ser só acaso; o mais provável é que a "
               "taxa de aprendizado ({rate:g}) seja pequena demais, ou que não houvesse mais o que aprender; tente uma taxa dez vezes maior"},
     "only O": {
         "en": "all {words} validation labels were predicted O, and {names} of them stand in names; most likely the training was too short, or the "
@@ -105,7 +105,7 @@ ALARMS = {
     "never predicted": {
         "en": "never predicted on validation, though gold has them (times): {labels}; most likely too few training sentences have them, or the "
               "training was too short; add such sentences, or train longer",
-        "pt": "nunca previstos na validação, embora estejam no gabarito (vezes): {labels}; o mais provável é que poucas frases de treino os tenham, "
+        "pt": "nunca previstos na validação, embora estejam no gabarito (quantas vezes): {labels}; o mais provável é que poucas frases de treino os tenham, "
               "ou que o treinamento tenha sido curto demais; junte mais frases assim, ou treine mais"},
 }
 

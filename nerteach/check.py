@@ -75,11 +75,11 @@ class Kind:
 # %% ../nbs/en/11_check.ipynb #kinds
 KINDS = {
     "broken": Kind("wrong", "A row that cannot be read; load_corpus stops at it. Correct it as its line says.",
-                   "Uma linha que não dá para ler; load_corpus para nela. Corrija-a como ela indica."),
+                   "Uma linha que não dá para ler; load_corpus para nela. Corrija-a como a mensagem indica."),
     "not_iob2": Kind("wrong", "An entity begins with I-, which is not IOB2. load_corpus reads it as IOB1; if that is wrong, write B- there.",
                      "Uma entidade começa com I-, o que não é IOB2. load_corpus a lê como IOB1; se não for o caso, escreva B- ali."),
     "leak": Kind("wrong", "A sentence of the second split stands word for word in the first. The score rewards memory: take it out of one of them.",
-                 "Uma frase da segunda partição está, palavra por palavra, na primeira. A medida premia a memória: tire-a de uma delas."),
+                 "Uma frase da segunda partição está, palavra por palavra, na primeira. A medida premia a memória: tire a frase de uma das duas."),
     "conflict": Kind("wrong", "One sentence, marked in two ways. At most one is right: decide, and mark both alike.",
                      "Uma mesma frase, marcada de duas maneiras. No máximo uma está certa: decida e marque as duas do mesmo jeito."),
     "missing_type": Kind("wrong", "A split without a mention of this type (* is every type). It cannot be learned from train, nor scored on test: divide anew.",
@@ -93,11 +93,11 @@ KINDS = {
     "inconsistent": Kind("worth a look", "These words are marked otherwise (O: not at all) than in most places. A slip, or a name with two meanings: read the sentence.",
                          "Essas palavras estão marcadas de outro jeito (O: não marcadas) do que na maioria dos lugares. Um deslize ou um nome com dois sentidos: leia a frase."),
     "vanished": Kind("worth a look", "A word of which the tokenizer keeps nothing: the model never sees it, and it counts as O. Remove it, or choose another encoder.",
-                     "Uma palavra da qual o tokenizador não guarda nada: o modelo nunca a vê, e ela conta como O. Tire-a ou escolha outro encoder."),
+                     "Uma palavra da qual o tokenizador não guarda nada: o modelo nunca a vê, e ela conta como O. Tire-a ou escolha outro codificador."),
     "unknown": Kind("worth a look", "A word that the model sees as [UNK], at least in part. Normalise the text, or choose another encoder.",
-                    "Uma palavra que o modelo vê como [UNK], ao menos em parte. Normalize o texto ou escolha outro encoder."),
+                    "Uma palavra que o modelo vê como [UNK], ao menos em parte. Normalize o texto ou escolha outro codificador."),
     "cut": Kind("worth a look", "A sentence with more tokens than the model reads at once; the word named is the first beyond. Split it, or expect windows.",
-                "Uma frase com mais tokens do que o modelo lê de uma vez; a palavra citada é a primeira que fica além. Divida-a ou conte com janelas."),
+                "Uma frase com mais tokens do que o modelo lê de uma vez; a palavra citada é a primeira que fica de fora. Divida-a ou conte com janelas."),
     "label_error": Kind("worth a look", "The model, trained on other sentences, finds the label improbable (in brackets, the probability). Likely an error: read the sentence.",
                         "O modelo, treinado com outras frases, acha o rótulo improvável (entre parênteses, a probabilidade). Talvez seja um erro: leia a frase."),
 }

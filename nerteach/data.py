@@ -658,7 +658,7 @@ PORTUGUESE = {
     "95% interval": "intervalo de 95%", "runs": "execuções",
     "not stated": "não informado",
     "errors": "erros", "right": "certas", "boundary": "limites", "type": "tipo", "type and boundary": "tipo e limites", "missed": "não encontradas",
-    "wrong": "errado", "worth a look": "a conferir", "nothing found": "nada encontrado", "more": "mais", "broken": "ilegível", "not_iob2": "fora do IOB2",
+    "wrong": "errado", "worth a look": "a conferir", "nothing found": "nada encontrado", "more": "outros", "broken": "ilegível", "not_iob2": "fora do IOB2",
     "leak": "vazamento", "conflict": "marcada de dois jeitos", "missing_type": "tipo ausente", "duplicate": "repetida", "rare_type": "tipo raro",
     "shift": "mistura diferente", "inconsistent": "marcação incoerente", "vanished": "palavra que some", "unknown": "palavra desconhecida",
     "cut": "frase longa demais", "label_error": "rótulo duvidoso",

@@ -443,7 +443,7 @@ O intervalo diz quanto o F1 mudaria com outras frases do mesmo corpus, não com 
 - Ele aprendeu os nomes do corpus em que foi treinado. As medidas não dizem se encontra igualmente bem nomes de outras origens.
 - {capitals}
 - Ele lê no máximo {max_length} tokens de cada vez. `tag_texts` corta textos mais longos em janelas que se sobrepõem; um programa que trunca o texto não encontra nada depois desse ponto.
-- A falta de uma marca só diz que o modelo não viu um nome ali. A medida que acompanha cada entidade (*score*) serve para ordenar as entidades. Só fica perto da fração delas que está certa se houver um `calibration.json` ao lado dos pesos, e só em textos como os do corpus.
+- A falta de uma marca só diz que o modelo não viu um nome ali. A confiança de cada entidade (*score*) serve para ordenar as entidades. Ela só fica perto da fração que está certa se houver um `calibration.json` ao lado dos pesos, e só em textos como os do corpus.
 {limits}
 ## Licenças
 

@@ -9,11 +9,13 @@ __all__ = ['share_out', 'join_parts', 'stream_json_lines', 'read_rows', 'trainin
 
 # %% ../nbs/en/09_scale.ipynb #export-imports
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from contextlib import ExitStack
+from itertools import chain, islice
 from pathlib import Path
 
 from datasets import ClassLabel, Features, IterableDataset, List, Value
 
+from .checkpoint import write_whole
 from .data import InputError, check_sentence, parse_json_row, to_iob2
 
 # %% ../nbs/en/09_scale.ipynb #def-share-out
@@ -37,20 +39,11 @@ def join_parts(
     output: str | Path, # The file to write
     block: int = 100,   # Lines that stay together, as in `share_out`
 ) -> None:
-    "Put the lines of all parts back into their order, one line in memory at a time, and remove the parts."
-    files = [open(path, encoding="utf-8", newline="\n") for path in parts]
-    try:
-        with open(output, "w", encoding="utf-8", newline="\n") as joined:
-            written = True
-            while written:
-                written = False
-                for file in files:
-                    for line in islice(file, block):
-                        joined.write(line)
-                        written = True
-    finally:
-        for file in files:
-            file.close()
+    "Put the lines of all parts back into their order, a block of each in memory at a time, and remove the parts; an older output stays until then."
+    with ExitStack() as stack:
+        files = [stack.enter_context(open(path, encoding="utf-8", newline="\n")) for path in parts]
+        rounds = iter(lambda: [line for file in files for line in islice(file, block)], [])
+        write_whole(output, chain.from_iterable(rounds))
     for path in parts:
         Path(path).unlink()
 
