@@ -10,7 +10,7 @@ __all__ = ['WORD_FILES', 'WEIGHT_FILES', 'CONVERTER', 'SPACED', 'IGNORE_INDEX', 
            'load_tokenizer', 'inside_ids', 'align_labels', 'plot_alignment', 'first_tokens', 'word_predictions',
            'step_costs', 'decode_labels', 'word_scores', 'length_limit', 'cut_windows', 'own_words', 'token_starts',
            'cut_tokens', 'window_words', 'own_word_ids', 'encode_words', 'sentence_rows', 'sentence_labels',
-           'order_by_length', 'restore_words', 'best_precision', 'LostWords', 'find_lost_words']
+           'order_by_length', 'restore_words', 'best_precision', 'lacks_memory', 'LostWords', 'find_lost_words']
 
 # %% ../nbs/en/02_align.ipynb #export-imports
 import importlib.util
@@ -261,7 +261,8 @@ def step_costs(
     names: tuple[str, ...],  # Label names; the position of a name is its id
 ) -> np.ndarray:             # Shape (labels, labels): 0 where the label of the column may follow that of the row, −∞ where it may not
     "Say which label may follow which in IOB2: I-TYPE only B-TYPE or I-TYPE; a sentence begins as if after O."
-    allowed = [[not name.startswith("I-") or name[2:] == before[2:] for name in names] for before in names]
+    begins = [not name.startswith("I-") or "B-" + name[2:] not in names for name in names]  # a type without a B- label has no other beginning
+    allowed = [[free or name[2:] == before[2:] for name, free in zip(names, begins)] for before in names]
     return np.where(allowed, 0.0, -np.inf)
 
 # %% ../nbs/en/02_align.ipynb #def-decode-labels
@@ -497,6 +498,11 @@ def best_precision() -> str:  # "bf16", "fp16" or "fp32"
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     processor = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch does not say: then 32 bits, which every machine can
     return "bf16" if any(processor.get(name) for name in ("avx512_bf16", "amx_bf16")) else "fp32"
+
+
+def lacks_memory(error: BaseException) -> bool:  # Is it that memory ran out, on a GPU or a CPU?
+    "Tell by what torch's allocators say, a GPU's and a CPU's, whether a smaller batch is worth a try."
+    return isinstance(error, MemoryError) or any(said in str(error) for said in ("out of memory", "DefaultCPUAllocator", "can't allocate memory", "not enough memory"))
 
 # %% ../nbs/en/02_align.ipynb #def-lost-words
 @dataclass

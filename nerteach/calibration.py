@@ -11,7 +11,6 @@ __all__ = ['MOST_SENTENCES', 'FoundEntities', 'check_scores', 'reliability', 'ca
 
 # %% ../nbs/en/12_calibration.ipynb #export-imports
 import json
-import os
 import warnings
 from array import array
 from collections import Counter
@@ -26,6 +25,7 @@ from scipy.special import softmax
 from scipy.stats import binomtest
 
 from .align import LostWords, decode_labels
+from .checkpoint import write_whole
 from .data import InputError, InputNote, label_names, labels_to_spans, legend_on_top, new_axes, say
 from .metrics import rates
 
@@ -65,7 +65,7 @@ class FoundEntities:
     ) -> np.ndarray:               # For each word of an entity, in the order of `starts`: the probability of its label, in [0, 1]
         "How sure the model is of each word of the entities."
         logits, label_ids = np.array(self.logits).reshape(-1, len(self.names)), np.array(self.label_ids)
-        return softmax(logits.astype(float) / temperature, axis=1)[np.arange(len(label_ids)), label_ids]
+        return softmax(np.clip(logits.astype(float) / temperature, -1e30, 1e30), axis=1)[np.arange(len(label_ids)), label_ids]
 
     def scores(
         self,
@@ -95,12 +95,12 @@ def reliability(
 ) -> list[dict]:              # For each group: from, to, score (mean), share right, its 95% interval (low, high), entities
     """Set the mean score of entities beside the share of them that is right, group by group.
 
-    Raises `InputError` if there is no entity, a score outside [0, 1], or `equal` is unknown.
+    Raises `InputError` if there is no entity, a score outside [0, 1], `equal` is unknown, or `bins` is below 1.
     Source: Guo et al. (2017), section 2; the interval is that of Wilson (1927).
     """
     scores, right = check_scores(scores, right)
-    if equal not in ("width", "mass"):
-        raise InputError(f"equal is {equal!r}: choose 'width' or 'mass'")
+    if equal not in ("width", "mass") or bins < 1:
+        raise InputError(f"equal is {equal!r} and bins is {bins}: choose 'width' or 'mass', and at least one group")
     places = np.linspace(0, 1, bins + 1)
     edges = places if equal == "width" else np.quantile(scores, places)
     group_of, rows = np.searchsorted(edges[1:-1], scores), []
@@ -210,17 +210,10 @@ def calibrate_folder(
     Raises `InputError` if there is no model, there is a label that it does not know, or the file cannot be written.
     """
     from nerteach.inference import load_tagger, weights_digest  # here, because it loads torch
-    path = Path(folder) / "calibration.json"
-    try:
-        path.unlink(missing_ok=True)  # an older one may be of other weights
-        found = find_in(load_tagger(folder), dataset)
-        calibration = Calibration(fit_temperature(found), split, min(len(dataset), MOST_SENTENCES), len(found.verdicts),
-                                  sum(found.verdicts), weights_digest(Path(folder)))
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(asdict(calibration), indent=2) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}): make the folder writable, or free some space") from error
+    found = find_in(load_tagger(folder), dataset)
+    calibration = Calibration(fit_temperature(found), split, min(len(dataset), MOST_SENTENCES), len(found.verdicts), sum(found.verdicts),
+                              weights_digest(Path(folder)))
+    write_whole(Path(folder) / "calibration.json", json.dumps(asdict(calibration), indent=2) + "\n")
     return calibration
 
 # %% ../nbs/en/12_calibration.ipynb #def-leave-out

@@ -6,7 +6,7 @@ Docs: https://nerteach.github.io/nerteach/en/checkpoint.html.md"""
 
 # %% auto #0
 __all__ = ['MOVING', 'random_states', 'set_random_states', 'pack', 'unpack', 'save_state', 'load_state', 'say_why', 'sync',
-           'write_whole', 'remove_folder', 'whole_folder', 'list_checkpoints', 'keep_checkpoints', 'digest',
+           'digest', 'write_whole', 'remove_folder', 'whole_folder', 'list_checkpoints', 'keep_checkpoints',
            'check_run', 'find_checkpoint', 'choose_start', 'need_room', 'finish_move', 'whole_model', 'clear_leftovers',
            'check_whole']
 
@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from .data import InputError, InputNote, first_line
+from .data import InputError, InputNote, first_line, one_sentence
 
 # %% ../nbs/en/13_checkpoint.ipynb #def-random-states
 def random_states() -> dict:  # The states of the generators of Python, NumPy and torch (CPU and GPUs)
@@ -53,7 +53,7 @@ def pack(value, tensors: dict, place: str = "state"):
     "What JSON can hold of a nested value; its tensors are put aside, each under its place."
     if isinstance(value, dict):
         return {"dict": [[key, pack(item, tensors, f"{place}/{key}")] for key, item in value.items()]}
-    if isinstance(value, (list, tuple)):
+    if type(value) in (list, tuple):
         return {type(value).__name__: [pack(item, tensors, f"{place}/{number}") for number, item in enumerate(value)]}
     if hasattr(value, "detach"):
         tensor = value.detach().cpu().contiguous()
@@ -91,12 +91,13 @@ def load_state(
     folder: str | Path,       # A folder that `save_state` wrote
     part: str | None = None,  # A key of the state, if only that part is wanted
 ):                            # The state, or the part of it
-    "Read what `save_state` wrote; of a part, only its own tensors are read."
-    tree = json.loads((Path(folder) / "state.json").read_text(encoding="utf-8"))
-    if part is not None:
-        tree = dict(tree["dict"])[part]
-    with safe_open(Path(folder) / "state.safetensors", framework="pt") as tensors:
-        return unpack(tree, tensors.get_tensor)
+    "Read what `save_state` wrote; of a part, only its own tensors are read. `InputError` if a file is damaged or missing."
+    with one_sentence(f"the state in {folder} cannot be read", "remove that folder"):
+        tree = json.loads((Path(folder) / "state.json").read_text(encoding="utf-8"))
+        if part is not None:
+            tree = dict(tree["dict"])[part]
+        with safe_open(Path(folder) / "state.safetensors", framework="pt") as tensors:
+            return unpack(tree, lambda place: tensors.get_tensor(place).clone())  # a copy, so that the file can be removed
 
 # %% ../nbs/en/13_checkpoint.ipynb #def-say-why
 @contextmanager
@@ -107,7 +108,9 @@ def say_why(
     "Turn what a full disk or a closed folder raises into `InputError`, one sentence."
     try:
         yield
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+        if not isinstance(error, (OSError, SafetensorError)) and not re.search("null (byte|character)|[Ss]ymlink loop", str(error)):
+            raise  # those two are a place that cannot be, as Python says it
         reason = re.sub(r"^Error while serializing: (I/O error: )?| \(os error \d+\).*$", "", getattr(error, "strerror", None) or first_line(error))
         raise InputError(f"{place} cannot be written ({reason}): {mend}") from error
 
@@ -122,6 +125,16 @@ def sync(path: Path) -> None:
     finally:
         os.close(handle)
 
+# %% ../nbs/en/13_checkpoint.ipynb #def-digest
+def digest(
+    pieces: Iterable,  # Texts, or buffers of bytes
+) -> str:              # 16 hexadecimal digits
+    "A short name for a content: another content has another name."
+    whole = hashlib.sha256()
+    for piece in pieces:
+        whole.update(piece.encode("utf-8", "surrogatepass") if isinstance(piece, str) else piece)
+    return whole.hexdigest()[:16]
+
 # %% ../nbs/en/13_checkpoint.ipynb #def-write-whole
 def write_whole(
     path: str | Path,           # The file to write
@@ -131,26 +144,25 @@ def write_whole(
 
     A pipe or a device is written as it is. Raises `InputError` if the file cannot be written.
     """
-    if "\0" in str(path):
-        raise InputError(f"{str(path)!r} cannot be written (no name of a file has a NUL): choose another place")
     path = Path(path)
-    whole = not path.exists() or (path.is_file() and not path.is_relative_to("/dev"))
-    target = path.resolve() if whole else path  # a link keeps pointing to the file
-    part = target.with_name(target.name[:60] + ".part") if whole else target
     with say_why(path, "choose another place"):
-        if whole and target.exists():
+        if path.exists() and (not path.is_file() or path.is_relative_to("/dev")):
+            with open(path, "w", encoding="utf-8", newline="\n") as file:
+                file.writelines([text] if isinstance(text, str) else text)
+            return path
+        target = path.resolve()  # a link keeps pointing to the file
+        part = target.with_name(f".{os.getpid()}-{digest([target.name])}.part")
+        if target.exists():
             target.open("ab").close()  # a file that may not be written may not be replaced either
         try:
             with open(part, "w", encoding="utf-8", newline="\n") as file:
                 file.writelines([text] if isinstance(text, str) else text)
-            if whole:
-                sync(part)
-                if target.exists():
-                    shutil.copymode(target, part)
-                os.replace(part, target)
+            sync(part)
+            if target.exists():
+                shutil.copymode(target, part)
+            os.replace(part, target)
         finally:
-            if whole:
-                part.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
     return path
 
 # %% ../nbs/en/13_checkpoint.ipynb #def-remove-folder
@@ -211,16 +223,6 @@ def keep_checkpoints(
         if Path(folder).is_dir() and not any(Path(folder).iterdir()):
             Path(folder).rmdir()
 
-# %% ../nbs/en/13_checkpoint.ipynb #def-digest
-def digest(
-    pieces: Iterable,  # Texts, or buffers of bytes
-) -> str:              # 16 hexadecimal digits
-    "A short name for a content: another content has another name."
-    whole = hashlib.sha256()
-    for piece in pieces:
-        whole.update(piece.encode("utf-8", "surrogatepass") if isinstance(piece, str) else piece)
-    return whole.hexdigest()[:16]
-
 # %% ../nbs/en/13_checkpoint.ipynb #def-check-run
 def check_run(
     checkpoint: Path,  # A checkpoint, whose state has the key "run"
@@ -236,20 +238,24 @@ def find_checkpoint(
     checkpoints: Path,  # The folder of checkpoints
     run: dict,          # What makes this run what it is
 ) -> Path | None:       # The newest checkpoint of this run, if there is any
-    "Find where to go on; `InputError` if there are only checkpoints of another run."
-    found = list(list_checkpoints(checkpoints).values())
-    own = [path for path in found if load_state(path, "run") == run]
-    if found and not own:
-        check_run(found[0], run)
-    return own[0] if own else None
+    "Find where to go on; a checkpoint that cannot be read is passed over, with a note."
+    for path in list_checkpoints(checkpoints).values():
+        try:
+            if load_state(path)["run"] == run:
+                return path
+        except InputError as error:
+            warnings.warn(f"passed over: {error}", InputNote, stacklevel=2)
+    return None
 
 # %% ../nbs/en/13_checkpoint.ipynb #def-choose-start
 def choose_start(checkpoints: Path, run: dict, resume: bool, streamed: bool) -> Path | None:
-    "The checkpoint to go on from, if that is wished and there is one; a note where a person may have meant something else."
+    "The checkpoint to go on from, if that is wished and there is one; a note where a person may have meant something else, `InputError` if only another run has any."
     if resume and streamed:
         raise InputError("a stream of training sentences cannot be taken up in its middle: train anew, without resume")
     checkpoint = find_checkpoint(checkpoints, run) if resume else None
     if resume and checkpoint is None:
+        for other in list(list_checkpoints(checkpoints).values())[:1]:
+            check_run(other, run)
         warnings.warn(f"{checkpoints.parent} holds no unfinished run: training begins anew", InputNote, stacklevel=2)
     if not resume and (found := list_checkpoints(checkpoints)):
         warnings.warn(f"{checkpoints} holds an unfinished run, killed after step {max(found)}, which this one will replace when its first checkpoint is "

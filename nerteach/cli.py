@@ -10,7 +10,7 @@ __all__ = ['EXAMPLES', 'COMMANDS', 'notes_on_one_line', 'check_place', 'is_main_
            'evaluate_once', 'evaluate_command', 'read_pair', 'tag_pair', 'compare_command', 'read_texts', 'json_line',
            'predict_command', 'predict_shared', 'score_command', 'check_command', 'add_corpus_flags', 'add_train_flags',
            'add_precision_flag', 'add_json_flag', 'add_split_flags', 'add_evaluate_flags', 'add_predict_flags',
-           'add_score_flags', 'add_compare_flags', 'add_check_flags', 'build_parser', 'main']
+           'add_score_flags', 'add_compare_flags', 'add_check_flags', 'build_parser', 'use_utf8', 'main']
 
 # %% ../nbs/en/10_cli.ipynb #export-imports
 import argparse
@@ -160,9 +160,10 @@ def describe_confidence(confidence: dict) -> str:
     from nerteach.analysis import text_table
     if not confidence["entities"]:
         return "no entity was found, so there is no score to judge"
+    rows = [{key: row[key] for key in ("threshold", "kept", "precision", "recall")} for row in confidence["thresholds"]]
     return (f"score of an entity: {confidence['score']:.3f} on average, and {confidence['share right']:.3f} of them are right; "
             f"calibration error {confidence['calibration error']:.3f}, temperature {confidence['temperature']:.2f}\n"
-            f"{text_table(confidence['thresholds'])}")
+            f"{text_table(rows)}")
 
 # %% ../nbs/en/10_cli.ipynb #def-keep-pair
 def keep_pair(y_true, y_pred):
@@ -192,9 +193,11 @@ def evaluate_once(folder: str, corpus, args: argparse.Namespace) -> dict:
 # %% ../nbs/en/10_cli.ipynb #def-evaluate-command
 def evaluate_command(args: argparse.Namespace) -> None:
     "Score trained models on one split of a corpus, and say how far to trust the scores; of several, mean and deviation too."
-    from nerteach.data import load_corpus
+    from nerteach.data import InputError, load_corpus
     from nerteach.metrics import runs_table, summarize_runs
     check_place(args.json)
+    if len(set(args.model_dir)) < len(args.model_dir):
+        raise InputError("one model was given twice: name each once")
     corpus = load_corpus(args.corpus, args.lang)
     runs = {folder: evaluate_once(folder, corpus, args) for folder in args.model_dir}
     if len(args.model_dir) == 1:
@@ -322,8 +325,11 @@ def score_command(args: argparse.Namespace) -> None:
 def check_command(args: argparse.Namespace) -> int:
     "Look for faults in a corpus; status 1 if there are more than tolerated."
     from nerteach.align import load_tokenizer
+    from nerteach.data import InputError
     from nerteach.check import check_corpus, check_label_errors, exceeded, findings_json, findings_table, parse_tolerate, read_limit, read_raw
     check_place(args.json)
+    if args.places < 0:
+        raise InputError(f"--places is {args.places}: give a number from 0 up")
     tolerate, raw = parse_tolerate(args.tolerate), read_raw(args.corpus, args.lang)
     tokenizer = load_tokenizer(args.model) if args.model else None
     findings = check_corpus(raw, tokenizer, read_limit(args.model, tokenizer) if args.model else None)
@@ -441,14 +447,22 @@ def build_parser(command: str | None) -> argparse.ArgumentParser:
             add_flags(subparser)
     return parser
 
+
+def use_utf8() -> None:
+    "Read and write UTF-8, whatever the terminal's own encoding: files do so too."
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict", newline="\n")
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+
 # %% ../nbs/en/10_cli.ipynb #def-main
 def main(
     argv: list[str] | None = None,  # Arguments without the program's name; `None` takes the terminal's
 ) -> int:                           # Exit status: 0, 1 if nobody reads on or a corpus did not pass, 2 for input that cannot be used, 130 if stopped by the keyboard
     "Run the command line."
-    if argv is None and hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # whatever the terminal's own: results are UTF-8
-    argv = sys.argv[1:] if argv is None else argv
+    if as_program := argv is None:
+        argv = sys.argv[1:]
+        use_utf8()
     command = next((word for word in argv if not word.startswith("-")), None)
     args = build_parser(command).parse_args(argv)
     from nerteach.data import InputError
@@ -465,10 +479,11 @@ def main(
         print("nerteach: stopped" + " (go on with --resume)" * (args.command == "train"), file=sys.stderr)
         return 130
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what was not written yet cannot be
+        if as_program:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what was not written yet cannot be
         if isinstance(error, BrokenPipeError):  # the reader, such as `head`, has seen enough
             return 1
-        print(f"nerteach: {error.filename or 'the output'} cannot be used ({error.strerror}): make room, or name another place", file=sys.stderr)
+        print(f"nerteach: {error.filename or 'the output'} cannot be used ({error.strerror or error}): make room, or name another place", file=sys.stderr)
         return 2
 
 # %% ../nbs/en/10_cli.ipynb #run-as-module

@@ -11,7 +11,7 @@ __all__ = ['USUAL', 'LIBRARIES', 'DISK', 'WRAPPED', 'HALF', 'CHARACTER', 'WORD_P
            'spans_to_labels', 'to_iob2', 'split_words', 'char_spans_to_spans', 'parse_marked', 'read_lines',
            'split_columns', 'read_conll', 'convert_sentences', 'pair_sentences', 'parse_json_row', 'read_json_lines',
            'read_parquet', 'label_names', 'iob2_names', 'check_sentence', 'make_dataset', 'build_corpus', 'split_files',
-           'load_folder', 'load_packaged', 'Patience', 'patient_hub', 'check_builder', 'check_whole', 'find_builder',
+           'load_folder', 'load_packaged', 'Patience', 'patient_hub', 'check_builder', 'check_complete', 'find_builder',
            'fetch_hub', 'check_hub_split', 'check_hub', 'load_corpus', 'named_labels', 'count_entities', 'say',
            'new_axes', 'legend_on_top', 'plot_groups', 'plot_counts']
 
@@ -543,7 +543,7 @@ def check_builder(builder, name: str) -> None:
     if kind not in KINDS:
         raise InputError(f"the Hub corpus {name!r} is kept as {kind}: choose a copy in Parquet")
 
-def check_whole(corpus: DatasetDict, builder, name: str) -> DatasetDict:
+def check_complete(corpus: DatasetDict, builder, name: str) -> DatasetDict:
     "Raise `InputError` if a split has fewer rows than its description says."
     for split, dataset in corpus.items():
         promised = builder.info.splits[split].num_examples
@@ -571,7 +571,7 @@ def fetch_hub(name: str, lang: str | None) -> DatasetDict:
         builder = find_builder(name, lang)
         check_builder(builder, name)
         builder.download_and_prepare()
-        return check_whole(builder.as_dataset(), builder, name)
+        return check_complete(builder.as_dataset(), builder, name)
 
 # %% ../nbs/en/01_data.ipynb #def-check-hub-split
 def check_hub_split(dataset: Dataset, where: str) -> Dataset:

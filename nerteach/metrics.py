@@ -113,7 +113,7 @@ def count_sentence(row: int, true: list[str], pred: list[str], strict: bool, sch
     except InputError as error:
         raise InputError(f"predicted row {row} is not {scheme}: {error}") from None
     if strict and (read := find_spans(true, strict, scheme)) != gold:
-        raise RuntimeError(f"seqeval finds {sorted(read)} in gold row {row}, whose entities are {sorted(gold)}: write it in another scheme")
+        raise InputError(f"seqeval finds {sorted(read)} in gold row {row}, whose entities are {sorted(gold)}: rename the type, or write it in another scheme")
     found = find_spans(pred, strict, scheme)
     return Counter((span.entity_type, what) for what, spans in (("right", gold & found), ("predicted", found), ("gold", gold)) for span in spans)
 
@@ -153,7 +153,7 @@ def score_entities(
     """Score predictions by entity, as seqeval reads them; of a large corpus only the counts are held.
 
     "overall" is the micro average, "macro" the mean over the types in gold or prediction.
-    Raises `InputError` if the shapes differ or gold is not in the scheme, `RuntimeError` if seqeval reads other entities out of it.
+    Raises `InputError` if the shapes differ, gold is not in the scheme, or seqeval reads other entities out of it.
     Source: Tjong Kim Sang and De Meulder (2003); Nakayama (2018), seqeval.
     """
     check_pairs(y_true, y_pred)
@@ -399,6 +399,8 @@ def score_with_intervals(
     Raises `InputError` if the shapes differ, there is no sentence, or gold is not in the scheme.
     Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap.
     """
+    if resamples < 1:
+        raise InputError(f"resamples is {resamples}: draw at least once")
     types, kinds, times = count_kinds(y_true, y_pred, strict, scheme)
     totals = np.tensordot(times, kinds, axes=1).astype(int).tolist()
     scores = average_scores({kind: Counter(right=right, predicted=predicted, gold=gold) for kind, (right, predicted, gold) in zip(types, totals)})
@@ -512,8 +514,8 @@ def summarize_runs(
     summary = {}
     for name in {name: None for run in runs for name in run}:
         rows = [run[name] for run in runs if name in run]
-        if len({row["support"] for row in rows} | {runs[0][name]["support"] if name in runs[0] else 0}) > 1:
-            raise InputError(f"{name} has the supports {sorted({row['support'] for row in rows})}: give runs that were scored on the same split")
+        if len(supports := {run[name]["support"] if name in run else 0 for run in runs}) > 1:
+            raise InputError(f"{name} has the supports {sorted(supports)}: give runs that were scored on the same split")
         values = {key: [row[key] for row in rows] for key in ("precision", "recall", "f1")}
         summary[name] = {**{key: statistics.fmean(value) for key, value in values.items()},
                          **{f"{key}_sd": statistics.stdev(value) if len(value) > 1 else None for key, value in values.items()},

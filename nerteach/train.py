@@ -36,7 +36,7 @@ from transformers import (AutoModelForTokenClassification, DataCollatorForTokenC
                           TrainerState, TrainingArguments, set_seed)
 
 from .alarms import watch_learning
-from .align import (IGNORE_INDEX, LostWords, best_precision, encode_words, fetch_model, find_lost_words, length_limit, load_tokenizer,
+from .align import (IGNORE_INDEX, LostWords, best_precision, encode_words, fetch_model, find_lost_words, lacks_memory, length_limit, load_tokenizer,
                             order_by_length, restore_words, sentence_labels, sentence_rows)
 from .checkpoint import (choose_start, clear_leftovers, digest, find_checkpoint, keep_checkpoints, load_state, need_room, random_states, save_state,
                                  set_random_states, whole_folder, whole_model)
@@ -430,9 +430,9 @@ def run_trainer(trainer: WordTrainer, checkpoint: Path | None) -> None:
     trainer._load_from_checkpoint(Path(trainer.args.output_dir) / f"checkpoint-{best}")
 
 # %% ../nbs/en/04_train.ipynb #def-more-parts
-def more_parts(trainer: WordTrainer, error: RuntimeError) -> int:
+def more_parts(trainer: WordTrainer, error: RuntimeError | MemoryError) -> int:
     "Twice the parts to compute a batch in, if it was memory that ran out and a batch can still be divided; else the error, or a sentence."
-    if not (isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)):
+    if not lacks_memory(error):
         raise error
     train, parts = trainer.train_dataset, trainer.parts
     most = max(map(len, train.rows)) if isinstance(train, LengthBatches) else trainer.args.per_device_train_batch_size
@@ -455,7 +455,7 @@ def train_fitting(make: Callable[[int], WordTrainer], run: dict, checkpoints: Pa
         try:
             run_trainer(trainer, checkpoint)
             return trainer
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             parts = more_parts(trainer, error)
         trainer = None  # let go of its memory before there is another
         gc.collect()

@@ -273,3 +273,12 @@ def test_order_by_length_is_a_permutation_within_blocks():
 
 def test_precision_is_one_that_training_takes():
     assert best_precision() in PRECISIONS
+
+
+def test_a_type_without_a_b_label_may_begin_with_i():
+    names = ["O", "B-LOC", "I-LOC", "I-PER"]
+    scores = np.full((3, 4), -9.0)
+    scores[[0, 1, 2], [0, 3, 3]] = 0
+    assert decode_labels(scores, names) == [0, 3, 3]
+    scores[[0, 1, 2], [0, 2, 2]] = 5  # B-LOC is in the set, so I-LOC cannot begin
+    assert decode_labels(scores, names) != [0, 2, 2]

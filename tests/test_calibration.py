@@ -14,7 +14,6 @@ from nerteach.data import InputError, InputNote, build_corpus, load_corpus
 from nerteach.inference import evaluate_tagger, gold_probabilities, label_words, load_tagger, tag_texts
 from nerteach.metrics import score_entities
 from sklearn.calibration import CalibratedClassifierCV, calibration_curve
-from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import brier_score_loss
 from transformers import BertConfig, BertForTokenClassification
 
@@ -138,6 +137,7 @@ def test_the_temperature_is_scikit_learns():
             return True
 
     try:
+        from sklearn.frozen import FrozenEstimator  # since scikit-learn 1.6
         reference = CalibratedClassifierCV(FrozenEstimator(Classifier()), method="temperature")
         reference.fit(logits[:, None], found.right().astype(int))
     except ValueError:
@@ -193,6 +193,20 @@ def test_a_calibrated_folder_is_loaded_with_its_temperature(folder, corpus):
     before, after = next(tag_texts(raw, [text]))["entities"], next(tag_texts(again, [text]))["entities"]
     assert [e["text"] for e in before] == [e["text"] for e in after] and [e["score"] for e in before] != [e["score"] for e in after]
     assert not list(folder.glob("*.part"))
+
+
+def test_a_calibration_that_fails_leaves_the_older_one(folder, corpus):
+    calibrate_folder(folder, corpus["test"], "test")
+    before = (folder / "calibration.json").read_bytes()
+    with pytest.raises(InputError, match="knows only"):
+        calibrate_folder(folder, load_corpus("nerteach", "en")["test"], "test")
+    assert (folder / "calibration.json").read_bytes() == before
+
+
+def test_a_logit_without_bounds_is_a_score_all_the_same():
+    found = FoundEntities(NAMES)
+    found.add(np.array([[0, np.inf, 1], [9, 0, 0]]), ["B-PER", "O"])
+    assert found.scores().tolist() == [1.0] and confidence_of(found)["share right"] == 1
 
 
 @pytest.mark.parametrize("temperature", [0.1, 0.7, 3.0, 10.0])

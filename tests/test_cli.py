@@ -153,6 +153,26 @@ def test_a_full_disk_behind_the_output_is_one_sentence(tmp_path):
     refused(done.returncode, done.stderr, "nerteach: the output cannot be used (No space left on device)")
 
 
+def test_too_few_sentences_to_look_for_label_errors(tmp_path, monkeypatch, capsys):
+    (tmp_path / "train.conll").write_text("Ana B-PER\n\nEva B-PER\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    refused(main(["check", ".", "--labels"]), capsys.readouterr().err, "fewer than two to learn from")
+
+
+def test_standard_input_is_utf8_whatever_the_terminal_says(trained, run):
+    program = [Path(sys.executable).parent / "nerteach", "predict", "model", "--input", "-"]
+    done = subprocess.run(program, cwd=trained[0], input="\ufeffSão Paulo\r\n".encode(), capture_output=True, env={**os.environ, "PYTHONIOENCODING": "cp1252"})
+    assert json.loads(done.stdout.decode("utf-8"))["text"] == "São Paulo"
+    done = subprocess.run(program, cwd=trained[0], input=b"S\xe3o Paulo\n", capture_output=True, env={**os.environ, "LC_ALL": "C"})
+    refused(done.returncode, done.stderr.decode(), "standard input is not UTF-8")
+
+
+def test_an_error_of_the_system_does_not_silence_the_caller(tmp_path, capsys):
+    assert main(["check", "x" * 300]) == 2
+    print("still here")
+    assert "still here" in capsys.readouterr().out
+
+
 def test_half_of_a_character_is_written_escaped(trained, run):
     done = run("predict", "model", "Ana \udcff Olinda", cwd=trained[0])
     assert done.returncode == 0, done.stderr
@@ -262,6 +282,7 @@ MISSING = "./no/such/thing"
     (["predict", "model", "--input", MISSING], "cannot be read"), (["score", MISSING, MISSING], "cannot be read"),
     (["evaluate", "model", "--split", "dev"], "no dev split"), (["evaluate", "model", "--json", "no/such/place.json"], "cannot be written"),
     (["predict", "model", "Ana", "--output", "no/such/place.jsonl"], "cannot be written"), (["train", "--seeds", "0"], "--seeds is 0"),
+    (["evaluate", "model", "model"], "given twice"), (["check", "nerteach", "--places", "-1"], "--places is -1"),
     (["compare", "model", MISSING], "no model"), (["check", MISSING], "no corpus"), (["check", "nerteach", "--tolerate", "x"], "give a number"),
 ])
 def test_bad_input_is_one_sentence(trained, arguments, said, monkeypatch, capsys):

@@ -307,6 +307,25 @@ def test_a_long_sentence_is_trained_scored_and_evaluated_on_all_its_words(traine
         assert lost.words == sum(map(len, long_corpus[split]["tokens"])) > 2000 and not lost.truncated
 
 
+def test_a_model_is_scored_with_the_windows_of_its_training(trained, long_corpus, tokenizer, tmp_path):
+    save_tiny(tmp_path / "encoder", tokenizer)
+    config = TrainConfig(epochs=2, batch_size=2, learning_rate=2e-2, frozen="nothing", precision="fp32", max_length=16)
+    result = fine_tune(long_corpus, tmp_path / "encoder", config, score_entities, tmp_path / "model")
+    tagger = load_tagger(result.folder, "fp32")
+    assert tagger.max_length == 16 and load_tagger(trained.folder).max_length != 16
+    assert evaluate_tagger(tagger, long_corpus, "test", score_entities)[0] == result.metrics["test"]
+    (result.folder / "train_config.json").write_text('{"max_length": "16"}')
+    with pytest.raises(InputError, match="train_config.json has the max_length '16'"):
+        load_tagger(result.folder)
+
+
+@pytest.mark.parametrize("names, said", [(("B-PER", "I-PER"), "'O' is not in list"), (("O", "LABEL_1"), "label 1 is 'LABEL_1'")])
+def test_a_model_needs_labels_in_iob2(tokenizer, tmp_path, names, said):
+    save_tiny(tmp_path / "model", tokenizer, names)
+    with pytest.raises(InputError, match=f"does not name its labels in IOB2 .*{said}"):
+        load_tagger(tmp_path / "model")
+
+
 @pytest.mark.parametrize("rows_in_batch", [5, 1000])
 def test_windows_of_a_sentence_may_come_in_several_batches(long_corpus, tokenizer, rows_in_batch):
     encoded = encode_words(long_corpus["test"], tokenizer, max_length=32)

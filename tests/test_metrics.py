@@ -286,7 +286,7 @@ def test_spans_that_no_scheme_can_write():
     for strict in (False, True):
         with pytest.raises(InputError, match="predicted row 0 is not IOB2: label 0 is 'E-PER': IOB2 has O and B-TYPE, I-TYPE"):
             score_entities(y_true=[["B-PER"]], y_pred=[["E-PER"]], strict=strict)
-    with pytest.raises(RuntimeError, match="write it in another scheme"):  # what seqeval's IOE1 loses is not lost silently
+    with pytest.raises(InputError, match="write it in another scheme"):  # what seqeval's IOE1 loses is not lost silently
         score_entities(y_true=[["E-PER", "I-PER"]], y_pred=[["O", "O"]], strict=True, scheme="IOE1")
 
 
@@ -647,3 +647,14 @@ def test_runs_that_cannot_be_summarized():
     other = score_entities(y_true=[["B-PER", "B-PER"]], y_pred=[["B-PER", "O"]])
     with pytest.raises(InputError, match="same split"):
         summarize_runs([one, other])
+
+
+def test_runs_on_other_splits_are_not_averaged():
+    one = {"overall": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 5}, "PER": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 5}}
+    with pytest.raises(InputError, match="PER has the supports .0, 5."):
+        summarize_runs([one, {"overall": one["overall"]}])
+
+
+def test_at_least_one_draw():
+    with pytest.raises(InputError, match="resamples is 0"):
+        score_with_intervals([["B-PER"]], [["B-PER"]], resamples=0)

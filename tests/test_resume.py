@@ -260,6 +260,71 @@ def test_where_memory_runs_out_a_step_is_computed_in_parts(encoder, few, tmp_pat
         fine_tune(few, calm, config, folder=tmp_path / "never")
 
 
+def test_memory_that_runs_out_does_not_ask_an_older_run(encoder, few, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(few, encoder, TrainConfig(epochs=3, batch_size=8), stop_in_epoch_two(), tmp_path / "model")
+    assert list_checkpoints(tmp_path / "model" / "checkpoints")
+    with hungry(4), pytest.warns(InputNote, match="memory did not suffice"):
+        done = fine_tune(few, encoder, TrainConfig(epochs=1, batch_size=8, learning_rate=2e-3), folder=tmp_path / "model")
+    assert done.config.accumulation == 2 and done.config.learning_rate == 2e-3
+
+
+def stop_in_epoch_two():
+    """A score that ends the training when it is asked a second time, as Ctrl+C would."""
+    asked = []
+
+    def score(y_true, y_pred):
+        asked.append(len(y_pred))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return {"overall": {"f1": 0.5}}
+
+    return score
+
+
+@pytest.mark.parametrize("name, content", [("state.json", '{"dict": [['), ("state.safetensors", ""), ("state.json", None)])
+def test_a_damaged_checkpoint_is_passed_over(ask, unbroken, tmp_path, name, content):
+    folder = tmp_path / "model"
+    assert ask(folder, step=12)["killed"]
+    newest, older = list_checkpoints(folder / "checkpoints").values()
+    if content is None:
+        (newest / name).unlink()
+    else:
+        (newest / name).write_text(content)
+    done = ask(folder, resume=True)
+    assert_same_end(folder, done, unbroken)
+    assert any("passed over: the state in" in note for note in done["notes"]) and older.name != newest.name
+
+
+def test_what_was_read_does_not_hold_on_to_its_file(tmp_path):
+    save_state(tmp_path, {"optimizer": torch.ones(3)})
+    state = load_state(tmp_path)
+    if Path("/proc/self/maps").exists():
+        assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+    assert torch.equal(state["optimizer"], torch.ones(3))
+
+
+def test_two_texts_of_like_names_do_not_meet(tmp_path):
+    (tmp_path / "out.jsonl.part").write_text("a file of the user's\n")
+    one, other = tmp_path / ("p" * 250 + "A"), tmp_path / ("p" * 250 + "B")
+
+    def lines(own):
+        for number in range(3):
+            write_whole(other, f"other {number}\n")
+            yield f"{own} {number}\n"
+
+    write_whole(one, lines("one"))
+    write_whole(tmp_path / "out.jsonl", "new\n")
+    assert one.read_text() == "one 0\none 1\none 2\n" and other.read_text() == "other 2\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"out.jsonl.part", "out.jsonl", one.name, other.name}
+
+
+@pytest.mark.parametrize("name", ["a\0b", "n" * 300])
+def test_no_name_of_a_file_is_one_sentence(tmp_path, name):
+    with pytest.raises(InputError, match="cannot be written"):
+        write_whole(tmp_path / name, "text")
+
+
 def test_other_errors_of_torch_are_not_taken_for_memory(encoder, few, tmp_path):
     with patch.object(BertForTokenClassification, "forward", side_effect=RuntimeError("shapes do not fit")), pytest.raises(RuntimeError, match="shapes"):
         fine_tune(few, encoder, TrainConfig(epochs=1), folder=tmp_path / "model")
