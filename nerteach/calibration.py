@@ -102,7 +102,7 @@ def reliability(
     if equal not in ("width", "mass") or bins < 1:
         raise InputError(f"equal is {equal!r} and bins is {bins}: choose 'width' or 'mass', and at least one group")
     places = np.linspace(0, 1, bins + 1)
-    edges = places if equal == "width" else np.quantile(scores, places)
+    edges = places if equal == "width" else np.percentile(scores, 100 * places)
     group_of, rows = np.searchsorted(edges[1:-1], scores), []
     for group in np.unique(group_of):
         inside = group_of == group
@@ -210,7 +210,10 @@ def calibrate_folder(
     Raises `InputError` if there is no model, there is a label that it does not know, or the file cannot be written.
     """
     from nerteach.inference import load_tagger, weights_digest  # here, because it loads torch
-    found = find_in(load_tagger(folder), dataset)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputNote)  # that an older file is of other weights: it is about to be replaced
+        tagger = load_tagger(folder)
+    found = find_in(tagger, dataset)
     calibration = Calibration(fit_temperature(found), split, min(len(dataset), MOST_SENTENCES), len(found.verdicts), sum(found.verdicts),
                               weights_digest(Path(folder)))
     write_whole(Path(folder) / "calibration.json", json.dumps(asdict(calibration), indent=2) + "\n")

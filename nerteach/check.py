@@ -15,6 +15,7 @@ __all__ = ['QUOTED', 'KINDS', 'SPLIT_ORDER', 'LOOSELY', 'CHECKS', 'quote', 'esca
            'cross_validated_probabilities', 'check_label_errors']
 
 # %% ../nbs/en/11_check.ipynb #export-imports
+import os
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -264,7 +265,7 @@ def read_raw(
     """
     if name == "nerteach":
         return raw_splits(load_packaged(lang), name)
-    if Path(name).is_dir():
+    if os.path.isdir(name):  # False too for a name that no folder can have
         return raw_folder(name)
     hub_id = "unimelb-nlp/wikiann" if name == "wikiann" else str(name)
     return raw_splits(fetch_hub(hub_id, lang), hub_id)

@@ -311,6 +311,8 @@ def check_whole(
 ) -> None:
     "Raise `InputError` for a model whose training was killed before the model was whole."
     folder = Path(folder)
+    if not os.path.isdir(folder):  # False too for a name that no folder can have
+        return
     started = (folder / f"{MOVING}.part").exists() or list_checkpoints(folder / "checkpoints")
     if (folder / MOVING).exists() or (started and not (folder / "config.json").exists()):
         raise InputError(f"the model in {folder} is not whole, its training was killed: go on with nerteach train --resume or fine_tune(..., resume=True)")

@@ -227,7 +227,7 @@ def test_another_models_temperature_is_left_aside(folder, corpus):
         assert load_tagger(folder).temperature == 1.0
     with warnings.catch_warnings():
         warnings.simplefilter("error", InputNote)
-        calibrate_folder(folder, corpus["test"])  # no note: the old file goes first
+        calibrate_folder(folder, corpus["test"])  # no note: the old file is about to go
         assert load_tagger(folder).temperature != 1.0
 
 

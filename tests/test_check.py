@@ -11,9 +11,9 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nerteach.check import (KINDS, LabelError, Place, RawCorpus, check_corpus, check_tokens, check_types, cramers_v, deal_folds, exceeded,
+from nerteach.check import (KINDS, LabelError, Place, RawCorpus, check_corpus, check_tokens, check_types, cramers_v, deal_folds, escaped, exceeded,
                             find_label_errors, findings_json, findings_table, parse_tolerate, quote, read_conll_loosely, read_findings,
-                            read_json_loosely, read_limit, read_raw, shown)
+                            read_json_loosely, read_limit, read_raw)
 from nerteach.data import InputError, load_corpus, load_folder, read_conll, say
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -266,7 +266,7 @@ def test_a_hostile_file_name_stays_on_its_line():
 
 def test_the_table_says_how_many_it_left_out(tmp_path):
     found = check(tmp_path, test=[*split_lines("test"), *split_lines("train")[:5]])
-    for lang, words in (("en", ("leak (train → test)", "wrong", "… 3 more")), ("pt", ("vazamento (treino → teste)", "errado", "… 3 mais"))):
+    for lang, words in (("en", ("leak (train → test)", "wrong", "… 3 more")), ("pt", ("vazamento (treino → teste)", "errado", "… 3 outros"))):
         table = findings_table(list(found.values()), lang, places=2)
         assert all(word in table for word in words) and KINDS["leak"].en in findings_table(list(found.values()))
         assert table.count("↔") == 2
@@ -283,7 +283,7 @@ def test_a_quote_is_short_and_holds_the_words(words, data):
     start = data.draw(st.integers(0, len(words) - 1))
     text = quote(words, start, start + 1)
     assert words[start] in text and len(text) <= 71
-    assert all(c.isprintable() for c in shown(text))
+    assert all(c.isprintable() for c in escaped(text))
 
 
 # what is tolerated

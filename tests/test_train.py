@@ -233,7 +233,7 @@ def test_every_epoch_takes_the_batches_in_another_order(corpus, tiny, tmp_path):
 
     with patch("nerteach.train.StepOrder", Watched):
         fine_tune(corpus, tiny, TrainConfig(epochs=2, batch_size=2), score_entities, tmp_path / "model")
-    assert sorted(orders[-1]) == sorted(orders[-2]) == list(range(12)) and orders[-1] != orders[-2]
+    assert sorted(orders[-1]) == sorted(orders[-2]) == list(range(14)) and orders[-1] != orders[-2]
 
 
 def test_the_vocabulary_is_frozen_unless_asked(corpus, tiny, tmp_path):
