@@ -500,7 +500,9 @@ def best_precision() -> str:  # "bf16", "fp16" or "fp32"
     return "bf16" if any(processor.get(name) for name in ("avx512_bf16", "amx_bf16")) else "fp32"
 
 
-def lacks_memory(error: BaseException) -> bool:  # Is it that memory ran out, on a GPU or a CPU?
+def lacks_memory(
+    error: BaseException,  # What was raised
+) -> bool:                 # Is it that memory ran out, on a GPU or a CPU?
     "Tell by what torch's allocators say, a GPU's and a CPU's, whether a smaller batch is worth a try."
     return isinstance(error, MemoryError) or any(said in str(error) for said in ("out of memory", "DefaultCPUAllocator", "can't allocate memory", "not enough memory"))
 

@@ -6,8 +6,8 @@ Docs: https://nerteach.github.io/nerteach/en/calibration.html.md"""
 
 # %% auto #0
 __all__ = ['MOST_SENTENCES', 'FoundEntities', 'check_scores', 'reliability', 'calibration_error', 'brier_score',
-           'fit_temperature', 'find_in', 'calibrate', 'Calibration', 'calibrate_folder', 'leave_out', 'confidence_of',
-           'evaluate_confidence', 'plot_reliability', 'plot_thresholds']
+           'fit_temperature', 'find_in', 'calibrate', 'FittedTemperature', 'calibrate_folder', 'leave_out',
+           'confidence_of', 'evaluate_confidence', 'plot_reliability', 'plot_thresholds']
 
 # %% ../nbs/en/12_calibration.ipynb #export-imports
 import json
@@ -187,7 +187,7 @@ def calibrate(
 
 # %% ../nbs/en/12_calibration.ipynb #def-calibration
 @dataclass(frozen=True)
-class Calibration:
+class FittedTemperature:
     "What calibration.json says."
     temperature: float  # What the logits are divided by
     split: str          # Which sentences it was fitted on
@@ -204,7 +204,7 @@ def calibrate_folder(
     folder: str | Path,        # Folder of a trained model
     dataset: Dataset,          # Sentences that it was not trained on, such as the validation split
     split: str = "validation", # Their name, to be kept in the file
-) -> Calibration:              # What was fitted
+) -> FittedTemperature:        # What was fitted
     """Fit the temperature of a model and save it beside the weights as calibration.json, which `load_tagger` reads.
 
     Raises `InputError` if there is no model, there is a label that it does not know, or the file cannot be written.
@@ -214,7 +214,7 @@ def calibrate_folder(
         warnings.simplefilter("ignore", InputNote)  # that an older file is of other weights: it is about to be replaced
         tagger = load_tagger(folder)
     found = find_in(tagger, dataset)
-    calibration = Calibration(fit_temperature(found), split, min(len(dataset), MOST_SENTENCES), len(found.verdicts), sum(found.verdicts),
+    calibration = FittedTemperature(fit_temperature(found), split, min(len(dataset), MOST_SENTENCES), len(found.verdicts), sum(found.verdicts),
                               weights_digest(Path(folder)))
     write_whole(Path(folder) / "calibration.json", json.dumps(asdict(calibration), indent=2) + "\n")
     return calibration

@@ -6,8 +6,8 @@ Docs: https://nerteach.github.io/nerteach/en/data.html.md"""
 
 # %% auto #0
 __all__ = ['USUAL', 'LIBRARIES', 'DISK', 'WRAPPED', 'HALF', 'CHARACTER', 'WORD_PATTERN', 'MARKED_LINE', 'MARK', 'SPLITS',
-           'READERS', 'KINDS', 'PORTUGUESE', 'InputError', 'hide_tokens', 'first_line', 'error_chain', 'shown_cause',
-           'one_sentence', 'InputNote', 'whole_characters', 'check_halves', 'shown', 'Span', 'labels_to_spans',
+           'READERS', 'KINDS', 'PORTUGUESE', 'InputError', 'InputNote', 'hide_tokens', 'first_line', 'error_chain',
+           'shown_cause', 'one_sentence', 'whole_characters', 'check_halves', 'shown', 'Span', 'labels_to_spans',
            'spans_to_labels', 'to_iob2', 'split_words', 'char_spans_to_spans', 'parse_marked', 'read_lines',
            'split_columns', 'read_conll', 'convert_sentences', 'pair_sentences', 'parse_json_row', 'read_json_lines',
            'read_parquet', 'label_names', 'iob2_names', 'check_sentence', 'make_dataset', 'build_corpus', 'split_files',
@@ -38,6 +38,10 @@ from huggingface_hub.utils import _http
 # %% ../nbs/en/01_data.ipynb #input-error
 class InputError(ValueError):
     "Input that cannot be used: the message names the file, the row and the mend."
+
+
+class InputNote(UserWarning):
+    "Input that was changed to make it usable: the message says what and where."
 
 # %% ../nbs/en/01_data.ipynb #def-first-line
 def hide_tokens(text: str) -> str:
@@ -90,10 +94,6 @@ class one_sentence:
             mend = "it wants to run its own code, which nerteach never does: choose one that needs none" if code else self.mend
             reason = error.__cause__ if isinstance(error, WRAPPED) and error.__cause__ else error
             raise InputError(f"{self.what} ({first_line(reason)}): {mend}") from shown_cause(error)
-
-# %% ../nbs/en/01_data.ipynb #input-note
-class InputNote(UserWarning):
-    "Input that was changed to make it usable: the message says what and where."
 
 # %% ../nbs/en/01_data.ipynb #def-shown
 HALF = regex.compile(r"\p{Cs}")  # One half of a pair of UTF-16 that stands alone: Python and JSON can hold it, UTF-8 cannot
