@@ -11,7 +11,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nerteach.check import (KINDS, LabelError, Place, RawCorpus, check_corpus, check_tokens, check_types, cramers_v, deal_folds, escaped, exceeded,
+from nerteach.check import (KINDS, Place, RawCorpus, check_corpus, check_tokens, check_types, cramers_v, deal_folds, escaped, exceeded,
                             find_label_errors, findings_json, findings_table, parse_tolerate, quote, read_conll_loosely, read_findings,
                             read_json_loosely, read_limit, read_raw)
 from nerteach.data import InputError, load_corpus, load_folder, read_conll, say

@@ -16,7 +16,7 @@ from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import IOB2
 
 from nerteach.align import encode_words
-from nerteach.data import InputError, Span, labels_to_spans, load_corpus, named_labels, spans_to_labels, to_iob2
+from nerteach.data import InputError, Span, labels_to_spans, load_corpus, named_labels, to_iob2
 from nerteach.metrics import (METRICS, SCHEMES, compare_predictions, count_matches, describe_comparison, differences_table, f1_interval,
                               keep_label_ids, list_differences, make_compute_metrics, pair_overlaps, plot_metrics, rates, runs_table,
                               scheme_to_spans, score_by_metric, score_entities, score_pieces, score_with_intervals, scores_table,

@@ -1,12 +1,10 @@
 """What hostile data may not do: run code, write or send other files, put HTML or metadata into what we write, or make a token known."""
 import ast
 import json
-import os
 import pickle
 import re
 import shutil
 import struct
-from pathlib import Path
 
 import markdown
 import pytest
