@@ -62,6 +62,15 @@ def test_the_readme_quotes_the_means(who):
     assert f"{f1:.3f} in {seconds:.0f} s" in readme and f"{f1:.3f} em {seconds:.0f} s" in readme
 
 
+@pytest.mark.parametrize("lang", ["en", "pt"])
+def test_lesson_13_quotes_what_threads_change(lang):
+    prose = "\n".join(cell.source for cell in nbformat.read(ROOT / "nbs" / lang / "13_checkpoint.ipynb", as_version=4).cells)
+    runs = json.loads((BENCHMARKS / "threads.json").read_text(encoding="utf-8"))["runs"]
+    scores = {precision: {run["threads"]: run["test"] for run in runs if run["precision"] == precision} for precision in ("fp32", "bf16")}
+    assert all(f"{score:.4f}" in prose for by_threads in scores.values() for score in by_threads.values())
+    assert abs(scores["fp32"][1] - scores["fp32"][2]) < 0.005 < abs(scores["bf16"][1] - scores["bf16"][2])
+
+
 def test_every_result_says_where_it_was_measured():
     for path in BENCHMARKS.glob("*.json"):
         assert {"machine", "date"} <= json.loads(path.read_text(encoding="utf-8")).keys(), path
