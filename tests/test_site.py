@@ -213,6 +213,12 @@ def test_a_lesson_says_what_it_takes_and_where_it_can_be_run(lang, stem, content
     assert {"en": "What it takes.", "pt": "Do que você precisa."}[lang] in content.soup.get_text()
 
 
+@pytest.mark.parametrize("lang", ["en", "pt"])
+def test_formulas_keep_their_letters(contents, lang):
+    formulas = [re.sub(r"\s", "", formula.get_text()) for formula in contents[f"{lang}/metrics.html"].soup.find_all("math")]
+    assert any("F1=2PR/(P+R)" in formula for formula in formulas), formulas
+
+
 @pytest.mark.parametrize("module", nerteach._modidx.d["syms"])
 def test_every_exported_function_has_its_table_its_source_and_its_lesson(module, contents):
     names = {full.removeprefix(f"{module}."): place for full, place in nerteach._modidx.d["syms"][module].items()}

@@ -76,7 +76,7 @@ def write_pages(source: Path, docs: Path) -> dict[Path, Path]:
             target = Path(os.path.normpath(link[1].lstrip("/") if link[1].startswith("/") else path.parent / link[1]))
             return f"]({os.path.relpath(names.get(target, target if target.suffix == '.svg' else target.with_suffix('.md')), path.parent)}"
         text = re.sub(r"\]\((?!https?:)([^\s)#]+\.(?:ipynb|html|svg))(?=[)#])", find_page, text)
-        text = pypandoc.convert_text(text, "markdown_phpextra", format="markdown-implicit_figures", extra_args=["--wrap=none"])
+        text = pypandoc.convert_text(text, "markdown_phpextra", format="markdown-implicit_figures", extra_args=["--wrap=none", f"--lua-filter={ROOT / 'tools' / 'mathml.lua'}"])
         (docs / names[path]).write_text(text, encoding="utf-8")
     return names
 
