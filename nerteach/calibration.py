@@ -26,7 +26,7 @@ from scipy.stats import binomtest
 
 from .align import LostWords, decode_labels
 from .checkpoint import write_whole
-from .data import InputError, InputNote, label_names, labels_to_spans, legend_on_top, new_axes, say
+from .data import InputError, InputNote, labels_to_spans, legend_on_top, new_axes, say
 from .metrics import rates
 
 # %% ../nbs/en/12_calibration.ipynb #def-found-entities
@@ -165,13 +165,11 @@ MOST_SENTENCES = 2000  # Sentences that a temperature is fitted on: more of them
 
 def find_in(tagger, dataset: Dataset) -> FoundEntities:
     "The entities of some sentences, at most 2 000 of them, drawn with a fixed seed, as a model finds them."
-    from nerteach.inference import LabelRows, check_labels, word_logits  # here, because it loads torch
+    from nerteach.inference import label_split  # here, because it loads torch
     if len(dataset) > MOST_SENTENCES:
         dataset = dataset.select(np.sort(np.random.default_rng(0).choice(len(dataset), MOST_SENTENCES, replace=False)))
-    y_true, found = LabelRows(label_names(dataset), dataset["ner_tags"]), FoundEntities(tagger.names)
-    check_labels(tagger, y_true)
-    for logits, labels in zip(word_logits(tagger, dataset["tokens"]), y_true):
-        found.add(logits, labels)
+    found = FoundEntities(tagger.names)
+    label_split(tagger, dataset, found.add)
     return found
 
 # %% ../nbs/en/12_calibration.ipynb #def-calibrate
@@ -267,14 +265,9 @@ def evaluate_confidence(
 
     Raises `InputError` if there is no such split, or it has an entity type that the model does not know.
     """
-    from nerteach.inference import LabelRows, check_labels, word_logits  # here, because it loads torch
-    if split not in corpus:
-        raise InputError(f"the corpus has no {split} split, only {', '.join(corpus)}: choose one of them")
-    dataset, lost, found = corpus[split], LostWords(), FoundEntities(tagger.names)
-    y_true = LabelRows(label_names(dataset), dataset["ner_tags"])
-    check_labels(tagger, y_true)
-    logits = word_logits(tagger, dataset["tokens"], lost=lost)
-    y_pred = LabelRows(tagger.names, (found.add(sentence, labels) for sentence, labels in zip(logits, y_true)))
+    from nerteach.inference import choose_split, label_split  # here, because it loads torch
+    dataset, lost, found = choose_split(corpus, split), LostWords(), FoundEntities(tagger.names)
+    y_true, y_pred = label_split(tagger, dataset, found.add, lost)
     return score(y_true=y_true, y_pred=y_pred), lost, confidence_of(found, tagger.temperature)
 
 # %% ../nbs/en/12_calibration.ipynb #def-plot-reliability

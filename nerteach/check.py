@@ -28,7 +28,7 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 
 from .align import check_tokenizer, fetch_model
-from .data import (READERS, InputError, Span, build_corpus, check_sentence, fetch_hub, label_names, labels_to_spans, load_packaged, one_sentence,
+from .data import (READERS, InputError, Span, build_corpus, check_sentence, conll_lines, fetch_hub, label_names, labels_to_spans, load_packaged, one_sentence,
                            parse_json_row, read_conll, read_json_lines, read_lines, read_parquet, say, spans_to_labels, split_columns,
                            split_files)
 from .languages import find_leaks
@@ -171,21 +171,17 @@ def make_raw(parts: list[Sentence | Place], splits: Iterable[str], entity_types:
 # %% ../nbs/en/11_check.ipynb #def-read-loosely
 def read_conll_loosely(path: Path) -> list[dict]:
     "Sentences as `read_conll` finds them; a line that it would refuse is noted under `broken` by its number."
-    sentences, fresh = [], True
-    for number, line in enumerate(read_lines(path), start=1):
-        line = line.removesuffix("\r")
-        if not line.strip(" \t") or line.split(maxsplit=1)[:1] == ["-DOCSTART-"]:
-            fresh = True
-            continue
-        if fresh:
-            sentences.append({"tokens": [], "ner_tags": [], "line": number, "broken": {}})
-            fresh = False
-        try:
-            word, label = split_columns(line, "the line")
-        except InputError as error:
-            sentences[-1]["broken"][number], word, label = str(error), line, "O"
-        sentences[-1]["tokens"].append(word)
-        sentences[-1]["ner_tags"].append(label)
+    sentences = []
+    for lines in conll_lines(path):
+        words, labels, broken = [], [], {}
+        for number, line in lines:
+            try:
+                word, label = split_columns(line, "the line")
+            except InputError as error:
+                broken[number], word, label = str(error), line, "O"
+            words.append(word)
+            labels.append(label)
+        sentences.append({"tokens": words, "ner_tags": labels, "line": lines[0][0], "broken": broken})
     return sentences
 
 
@@ -213,9 +209,6 @@ def check_rows(split: str, rows: Iterable[dict], file: str = "", step: int = 0) 
         if not reasons:
             try:
                 check_sentence(sentence, "the sentence")
-                "".join(sentence["tokens"]).encode()
-            except UnicodeEncodeError:
-                reasons = {line: "the sentence has half of a surrogate pair, which is no character: replace it"}
             except InputError as error:
                 reasons = {line: str(error)}
         if reasons:

@@ -6,11 +6,12 @@ Docs: https://nerteach.github.io/nerteach/en/cli.html.md"""
 
 # %% auto #0
 __all__ = ['EXAMPLES', 'COMMANDS', 'notes_on_one_line', 'check_place', 'is_main_process', 'write_json', 'limit_train',
-           'quiet_loading', 'train_once', 'train_command', 'trust_rows', 'describe_confidence', 'keep_pair',
-           'evaluate_once', 'evaluate_command', 'read_pair', 'tag_pair', 'compare_command', 'read_texts', 'json_line',
-           'predict_command', 'predict_shared', 'score_command', 'check_command', 'add_corpus_flags', 'add_train_flags',
-           'add_precision_flag', 'add_json_flag', 'add_split_flags', 'add_evaluate_flags', 'add_predict_flags',
-           'add_score_flags', 'add_compare_flags', 'add_check_flags', 'build_parser', 'use_utf8', 'main']
+           'quiet_loading', 'load_quietly', 'train_once', 'train_command', 'trust_rows', 'describe_confidence',
+           'keep_pair', 'evaluate_once', 'evaluate_command', 'read_pair', 'tag_pair', 'compare_command', 'read_texts',
+           'json_line', 'predict_command', 'predict_shared', 'score_command', 'check_command', 'add_corpus_flags',
+           'add_train_flags', 'add_precision_flag', 'add_json_flag', 'add_split_flags', 'add_evaluate_flags',
+           'add_predict_flags', 'add_score_flags', 'add_compare_flags', 'add_check_flags', 'build_parser', 'use_utf8',
+           'main']
 
 # %% ../nbs/en/10_cli.ipynb #export-imports
 import argparse
@@ -86,6 +87,13 @@ def quiet_loading(bars: bool = True):
         logging.set_verbosity(verbosity)
         if had_bars:
             logging.enable_progress_bar()
+
+
+def load_quietly(folder: str, precision: str | None):
+    "A trained model, without the library's bars."
+    from nerteach.inference import load_tagger
+    with quiet_loading(bars=False):
+        return load_tagger(folder, precision)
 
 # %% ../nbs/en/10_cli.ipynb #examples
 EXAMPLES = {"en": "Ana Ribeiro left Recife to work for Petrobras in Rio de Janeiro.",
@@ -176,10 +184,8 @@ def evaluate_once(folder: str, corpus, args: argparse.Namespace) -> dict:
     from nerteach.analysis import text_table
     from nerteach.calibration import evaluate_confidence
     from nerteach.data import InputError
-    from nerteach.inference import load_tagger
     from nerteach.metrics import score_with_intervals, scores_table
-    with quiet_loading(bars=False):
-        tagger = load_tagger(folder, args.precision)
+    tagger = load_quietly(folder, args.precision)
     (y_true, y_pred), lost, confidence = evaluate_confidence(tagger, corpus, args.split, keep_pair)
     scores = score_with_intervals(y_true=y_true, y_pred=y_pred)
     if "trust" in scores:
@@ -219,11 +225,10 @@ def read_pair(args: argparse.Namespace):
 def tag_pair(args: argparse.Namespace):
     "Gold labels of a split and those that two models predict."
     from nerteach.data import load_corpus
-    from nerteach.inference import evaluate_tagger, load_tagger
+    from nerteach.inference import evaluate_tagger
     corpus, predicted = load_corpus(args.corpus, args.lang), []
     for folder in (args.a, args.b):
-        with quiet_loading(bars=False):
-            tagger = load_tagger(folder, args.precision)
+        tagger = load_quietly(folder, args.precision)
         (y_true, y_pred), _ = evaluate_tagger(tagger, corpus, args.split, keep_pair)
         predicted.append(y_pred)
     return y_true, *predicted
@@ -270,7 +275,7 @@ def predict_command(args: argparse.Namespace) -> None:
     "Tag texts; one JSON object per text, in their order."
     from itertools import chain, islice
     from nerteach.checkpoint import write_whole
-    from nerteach.inference import load_tagger, tag_texts
+    from nerteach.inference import tag_texts
     check_place(args.output)
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if processes > 1:
@@ -278,8 +283,7 @@ def predict_command(args: argparse.Namespace) -> None:
         return
     texts = read_texts(args)
     first = list(islice(texts, 1))  # complain of missing input before loading a model
-    with quiet_loading(bars=False):
-        tagger = load_tagger(args.model_dir, args.precision)
+    tagger = load_quietly(args.model_dir, args.precision)
     lines = map(json_line, tag_texts(tagger, chain(first, texts)))
     if args.output is None:
         sys.stdout.writelines(lines)
@@ -290,15 +294,14 @@ def predict_command(args: argparse.Namespace) -> None:
 def predict_shared(args: argparse.Namespace, rank: int, processes: int) -> None:
     "Tag this process's share of the texts; the main process puts the parts together in order (lesson 9)."
     from nerteach.data import InputError
-    from nerteach.inference import load_tagger, tag_texts
+    from nerteach.inference import tag_texts
     from nerteach.scale import join_parts, share_out
     from nerteach.train import process_state
     if args.output is None or args.input == "-":
         raise InputError("several processes share a file: give --input FILE and --output FILE")
     parts = [Path(f"{args.output}.part{number}") for number in range(processes)]
     state = process_state()
-    with quiet_loading(bars=False):
-        tagger = load_tagger(args.model_dir, args.precision)
+    tagger = load_quietly(args.model_dir, args.precision)
     try:
         with open(parts[rank], "w", encoding="utf-8", newline="\n") as file:
             tagged = tag_texts(tagger, share_out(read_texts(args), rank, processes))

@@ -9,11 +9,11 @@ __all__ = ['USUAL', 'LIBRARIES', 'DISK', 'WRAPPED', 'HALF', 'CHARACTER', 'WORD_P
            'READERS', 'KINDS', 'PORTUGUESE', 'InputError', 'InputNote', 'hide_tokens', 'first_line', 'error_chain',
            'shown_cause', 'one_sentence', 'whole_characters', 'check_halves', 'shown', 'Span', 'labels_to_spans',
            'spans_to_labels', 'to_iob2', 'split_words', 'char_spans_to_spans', 'parse_marked', 'read_lines',
-           'split_columns', 'read_conll', 'convert_sentences', 'pair_sentences', 'parse_json_row', 'read_json_lines',
-           'read_parquet', 'label_names', 'iob2_names', 'check_sentence', 'make_dataset', 'build_corpus', 'split_files',
-           'load_folder', 'load_packaged', 'Patience', 'patient_hub', 'check_builder', 'check_complete', 'find_builder',
-           'fetch_hub', 'check_hub_split', 'check_hub', 'load_corpus', 'named_labels', 'count_entities', 'say',
-           'new_axes', 'legend_on_top', 'plot_groups', 'plot_counts']
+           'split_columns', 'conll_lines', 'read_conll', 'convert_sentences', 'pair_sentences', 'parse_json_row',
+           'read_json_lines', 'read_parquet', 'label_names', 'iob2_names', 'check_sentence', 'make_dataset',
+           'build_corpus', 'split_files', 'load_folder', 'load_packaged', 'Patience', 'patient_hub', 'check_builder',
+           'check_complete', 'find_builder', 'fetch_hub', 'check_hub_split', 'check_hub', 'load_corpus', 'named_labels',
+           'count_entities', 'say', 'new_axes', 'legend_on_top', 'plot_groups', 'plot_counts']
 
 # %% ../nbs/en/01_data.ipynb #export-imports
 import errno
@@ -266,6 +266,20 @@ def split_columns(line: str, where: str) -> tuple[str, str]:
         raise InputError(f"{where}: {shown(columns[-1])} is not a label: write O, B-TYPE or I-TYPE in the last column") from None
     return columns[0].strip(" "), columns[-1]
 
+
+def conll_lines(path: str | Path) -> Iterator[list[tuple[int, str]]]:
+    "The lines of each sentence of a CoNLL file, with their numbers, from 1."
+    lines = []
+    for number, line in enumerate(read_lines(path), start=1):
+        line = line.removesuffix("\r")
+        if line.strip(" \t") and line.split(maxsplit=1)[:1] != ["-DOCSTART-"]:
+            lines.append((number, line))
+        elif lines:
+            yield lines
+            lines = []
+    if lines:
+        yield lines
+
 # %% ../nbs/en/01_data.ipynb #def-read-conll
 def read_conll(
     path: str | Path,      # A CoNLL file: a word and its label per line, an empty line between sentences
@@ -276,18 +290,10 @@ def read_conll(
     Raises `InputError`, with the line, if the file cannot be read, holds no sentence, or a line has no label.
     Source: Tjong Kim Sang and De Meulder (2003), CoNLL-2003.
     """
-    sentences, fresh = [], True
-    for number, line in enumerate(read_lines(path), start=1):
-        line = line.removesuffix("\r")
-        if not line.strip(" \t") or line.split(maxsplit=1)[:1] == ["-DOCSTART-"]:
-            fresh = True
-            continue
-        if fresh:
-            sentences.append({"tokens": [], "ner_tags": [], "line": number})
-            fresh = False
-        word, label = split_columns(line, f"{path} line {number}")
-        sentences[-1]["tokens"].append(word)
-        sentences[-1]["ner_tags"].append(label)
+    sentences = []
+    for lines in conll_lines(path):
+        words, labels = zip(*(split_columns(line, f"{path} line {number}") for number, line in lines))
+        sentences.append({"tokens": list(words), "ner_tags": list(labels), "line": lines[0][0]})
     if not sentences:
         raise InputError(f"{path} holds no sentence: write one word and its label per line")
     return convert_sentences(sentences, path) if convert else sentences

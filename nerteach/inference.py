@@ -7,10 +7,10 @@ Docs: https://nerteach.github.io/nerteach/en/inference.html.md"""
 # %% auto #0
 __all__ = ['BATCH_TOKENS', 'CARD', 'USAGE', 'CAPITALS', 'MODEL_FILES', 'Tagger', 'weights_digest', 'read_temperature',
            'saved_length', 'load_tagger', 'batch_rows', 'BatchRunner', 'predict_block', 'word_logits', 'label_words',
-           'probabilities_of', 'check_labels', 'gold_probabilities', 'LabelRows', 'evaluate_tagger', 'compare_words',
-           'find_entities', 'tag_chunk', 'tag_texts', 'mark_entities', 'CardFacts', 'hub_id', 'plain', 'eval_results',
-           'card_metadata', 'score_rows', 'card_values', 'check_model_folder', 'write_model_card', 'files_to_upload',
-           'hub_errors', 'push_to_hub']
+           'probabilities_of', 'check_labels', 'gold_probabilities', 'LabelRows', 'choose_split', 'label_split',
+           'evaluate_tagger', 'compare_words', 'find_entities', 'tag_chunk', 'tag_texts', 'mark_entities', 'CardFacts',
+           'hub_id', 'plain', 'eval_results', 'card_metadata', 'score_rows', 'card_values', 'check_model_folder',
+           'write_model_card', 'files_to_upload', 'hub_errors', 'push_to_hub']
 
 # %% ../nbs/en/06_inference.ipynb #export-imports
 import hashlib
@@ -258,6 +258,20 @@ class LabelRows(Sequence):
         row = range(len(self))[row]
         return [self.names[label_id] for label_id in self.label_ids[self.ends[row]:self.ends[row + 1]]]
 
+# %% ../nbs/en/06_inference.ipynb #def-label-split
+def choose_split(corpus: DatasetDict, split: str) -> Dataset:
+    "One split of a corpus; `InputError` if there is none of this name."
+    if split not in corpus:
+        raise InputError(f"the corpus has no {split} split, only {', '.join(corpus)}: choose one of them")
+    return corpus[split]
+
+
+def label_split(tagger: Tagger, dataset: Dataset, decode: Callable, lost: LostWords | None = None) -> tuple[LabelRows, LabelRows]:
+    "Gold labels of a split, and those that `decode` gives to the logits and the gold labels of each sentence in turn."
+    y_true = LabelRows(label_names(dataset), dataset["ner_tags"])
+    check_labels(tagger, y_true)
+    return y_true, LabelRows(tagger.names, map(decode, word_logits(tagger, dataset["tokens"], lost=lost), y_true))
+
 # %% ../nbs/en/06_inference.ipynb #def-evaluate-tagger
 def evaluate_tagger(
     tagger: Tagger,       # A trained model
@@ -269,13 +283,8 @@ def evaluate_tagger(
 
     Raises `InputError` if there is no such split, or it has an entity type that the model does not know.
     """
-    if split not in corpus:
-        raise InputError(f"the corpus has no {split} split, only {', '.join(corpus)}: choose one of them")
-    dataset, lost = corpus[split], LostWords()
-    y_true = LabelRows(label_names(dataset), dataset["ner_tags"])
-    check_labels(tagger, y_true)
-    logits = word_logits(tagger, dataset["tokens"], lost=lost)
-    y_pred = LabelRows(tagger.names, (decode_labels(sentence, tagger.names) for sentence in logits))
+    dataset, lost = choose_split(corpus, split), LostWords()
+    y_true, y_pred = label_split(tagger, dataset, lambda logits, gold: decode_labels(logits, tagger.names), lost)
     return score(y_true=y_true, y_pred=y_pred), lost
 
 # %% ../nbs/en/06_inference.ipynb #def-compare-words

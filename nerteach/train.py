@@ -398,7 +398,7 @@ def make_folder(folder: str | Path) -> Path:
 def describe_run(config: TrainConfig, network, encoded: dict) -> dict:
     "What makes a run this run: settings, and digests of encoder and sentences."
     splits = [encoded[split] for split in ("train", "validation") if isinstance(encoded[split], Dataset)]
-    rows = (json.dumps([row["input_ids"], row["labels"]]) for split in splits for row in split.select_columns(["input_ids", "labels"]))
+    rows = (json.dumps(row) for split in splits for row in zip(split["input_ids"][:], split["labels"][:]))
     weights = (np.ascontiguousarray(weight.cpu().numpy()) for weight in network.state_dict().values())
     return asdict(config) | {"first weights": digest(weights), "labels": list(network.config.label2id), "sentences": digest(rows),
                              "processes": process_state().num_processes}
