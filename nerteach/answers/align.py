@@ -6,10 +6,11 @@ Docs: https://nerteach.github.io/nerteach/answers/align.html.md"""
 
 # %% auto #0
 __all__ = ['NAMES', 'draw_word_ids', 'draw_to_label', 'draw_predicted', 'draw_truncated', 'draw_windows', 'label_tokens',
-           'repeat_label', 'count_along', 'outside_at_special', 'outside_at_further', 'label_words', 'take_last',
-           'skip_lost', 'fill_at_end', 'keep_every_token', 'vote', 'lost_words', 'overlook_parts', 'blame_truncation',
+           'repeat_label', 'count_along', 'outside_at_special', 'outside_at_further', 'lose_word_zero', 'label_last',
+           'leave_out_special', 'label_words', 'take_last', 'skip_lost', 'fill_at_end', 'keep_every_token', 'vote',
+           'take_by_place', 'fail_at_lost', 'leave_none', 'lost_words', 'overlook_parts', 'blame_truncation',
            'ask_those_there', 'exchange_lists', 'merge_windows', 'let_later_win', 'let_earlier_win', 'join_windows',
-           'let_later_win_ties', 'ignore_start']
+           'let_later_win_ties', 'ignore_start', 'miss_by_one', 'begin_at_zero']
 
 # %% ../../nbs/answers/align.ipynb #export-imports
 from collections import Counter
@@ -43,8 +44,9 @@ def draw_truncated(rng):
 
 def draw_windows(rng):
     "Windows that overlap, each with labels of its own, and the number of words."
-    words, size = rng.randint(1, 14), rng.randint(4, 7)
-    step = size - rng.randint(1, size // 2)
+    overlap = rng.randint(1, 4)
+    size = 2 * overlap + rng.randint(0, 2)
+    words, step = rng.randint(1, 3 * size), size - overlap
     starts = range(0, max(words - size + step, 1), step)
     return [(start, [rng.choice(NAMES) for _ in range(min(size, words - start))]) for start in starts], words
 
@@ -87,6 +89,21 @@ def outside_at_further(word_labels, word_ids):
     aligned = label_tokens.function(word_labels, word_ids)
     return [0 if word is not None and label == IGNORE_INDEX else label for word, label in zip(word_ids, aligned)]
 
+@label_tokens.mistake(en="Word 0 got no label. In Python 0 is false, like None: ask whether the number is None.",
+                      pt="A palavra 0 ficou sem rótulo. Em Python, 0 é falso, como None: pergunte se o número é None.")
+def lose_word_zero(word_labels, word_ids):
+    return [label if word else IGNORE_INDEX for word, label in zip(word_ids, label_tokens.function(word_labels, word_ids))]
+
+@label_tokens.mistake(en="The last token of each word got the label. Under \"first\" it is the first one.",
+                      pt="Quem recebeu o rótulo foi o último token de cada palavra. Em \"first\", é o primeiro.")
+def label_last(word_labels, word_ids):
+    return label_tokens.function(word_labels, word_ids[::-1])[::-1]
+
+@label_tokens.mistake(en="Some tokens have no label id at all. The list needs one for every token, special ones too: the loss must know what to skip.",
+                      pt="Alguns tokens ficaram sem id nenhum. A lista precisa de um por token, até dos especiais: a perda tem de saber o que pular.")
+def leave_out_special(word_labels, word_ids):
+    return [label for word, label in zip(word_ids, label_tokens.function(word_labels, word_ids)) if word is not None]
+
 # %% ../../nbs/answers/align.ipynb #def-label-words
 @exercise(
     cases=lambda rng: [(["O", "B-PER", "O"], [None, 0, None], 1), (["O", "B-PER", "I-PER", "O"], [None, 0, 0, None], 1),
@@ -127,13 +144,28 @@ def vote(token_labels, word_ids, n_words):
     votes = [[label for label, owner in zip(token_labels, word_ids) if owner == word] for word in range(n_words)]
     return [Counter(labels).most_common(1)[0][0] if labels else "O" for labels in votes]
 
+@label_words.mistake(en="The labels were read off one token after the other, as if every word had exactly one. What does word_ids say?",
+                     pt="Os rótulos foram lidos token por token, como se cada palavra tivesse exatamente um. O que diz word_ids?")
+def take_by_place(token_labels, word_ids, n_words):
+    return token_labels[1:n_words + 1]
+
+@label_words.mistake(en="index() raises an error for a number that is not there. A word without a token is \"O\": ask first whether it has one.",
+                     pt="index() dá erro para um número que não está na lista. Uma palavra sem token é \"O\": pergunte antes se ela tem algum.")
+def fail_at_lost(token_labels, word_ids, n_words):
+    return [token_labels[word_ids.index(word)] for word in range(n_words)]
+
+@label_words.mistake(en="A word without a token has None. It was not predicted, and so it counts as \"O\".",
+                     pt="Uma palavra sem token ficou com None. Ela não foi prevista e, por isso, conta como \"O\".")
+def leave_none(token_labels, word_ids, n_words):
+    return [token_labels[word_ids.index(word)] if word in word_ids else None for word in range(n_words)]
+
 # %% ../../nbs/answers/align.ipynb #def-lost-words
 @exercise(
     cases=lambda rng: [([None, 0, 1, None], [None, 0, 1, None], 2), ([None, 0, 1, None], [None, 0, None], 2), ([None, 0, 2, None], [None, 0, 2, None], 3),
                        ([None, 0, 1, 1, None], [None, 0, 1, None], 2)] + [draw_truncated(rng) for _ in range(30)],
-    hints={"en": ("Count each word's tokens twice, in whole and in cut. What do the two numbers say?",
+    hints={"en": ("Two lists of word numbers. Count the tokens of each word twice, in whole and in cut: what do the two numbers say?",
                   "No token in whole: vanished. Fewer in cut than in whole: truncated. Ask it of every number below n_words."),
-           "pt": ("Conte os tokens de cada palavra duas vezes, em whole e em cut. O que os dois números dizem?",
+           "pt": ("Duas listas de números de palavras. Conte os tokens de cada palavra duas vezes, em whole e em cut: o que os dois números dizem?",
                   "Nenhum token em whole: sumiu. Menos em cut do que em whole: truncada. Pergunte isso para cada número abaixo de n_words.")},
 )
 def lost_words(whole, cut, n_words):
@@ -165,7 +197,8 @@ def exchange_lists(whole, cut, n_words):
 # %% ../../nbs/answers/align.ipynb #def-merge-windows
 @exercise(
     cases=lambda rng: [([(0, ["B-PER", "O"])], 2), ([(0, ["B-PER", "I-PER", "O", "O"]), (2, ["B-LOC", "I-LOC", "O", "O"])], 6),
-                       ([(0, ["O", "O", "B-LOC"]), (2, ["B-PER", "O", "O"])], 5)] + [draw_windows(rng) for _ in range(30)],
+                       ([(0, ["O", "O", "B-LOC"]), (2, ["B-PER", "O", "O"])], 5),
+                       ([(0, ["O", "O", "O", "B-PER", "I-PER", "O"]), (3, ["O", "O", "B-LOC", "I-LOC", "O", "O"])], 9)] + [draw_windows(rng) for _ in range(30)],
     hints={"en": ("For each word of each window, how far is it to the left edge, and how far to the right? Keep the best distance so far.",
                   "The distance is min(place, len(labels) - 1 - place). A later window wins only if its distance is greater."),
            "pt": ("Para cada palavra de cada janela, a que distância ela está da borda esquerda, e da direita? Guarde a melhor distância até aqui.",
@@ -180,12 +213,12 @@ def merge_windows(windows, n_words):
                 merged[start + place], best[start + place] = label, distance
     return merged
 
-@merge_windows.mistake(en="The later window always won, also with words at its very edge.", pt="A janela posterior sempre ganhou, mesmo com palavras bem na borda dela.")
+@merge_windows.mistake(en="The later window seems to win every time, also with a word at its very edge.", pt="A janela posterior parece ganhar sempre, mesmo com uma palavra bem na borda dela.")
 def let_later_win(windows, n_words):
     found = {start + place: label for start, labels in windows for place, label in enumerate(labels)}
     return [found[word] for word in range(n_words)]
 
-@merge_windows.mistake(en="The earlier window always won, also with words at its very end.", pt="A janela anterior sempre ganhou, mesmo com palavras bem no fim dela.")
+@merge_windows.mistake(en="The earlier window seems to win every time, also with a word at its very end.", pt="A janela anterior parece ganhar sempre, mesmo com uma palavra bem no fim dela.")
 def let_earlier_win(windows, n_words):
     return let_later_win(windows[::-1], n_words)
 
@@ -203,3 +236,20 @@ def let_later_win_ties(windows, n_words):
                        pt="Todas as janelas foram escritas a partir da palavra 0. A primeira palavra de uma janela é o start dela.")
 def ignore_start(windows, n_words):
     return merge_windows.function([(0, labels) for _, labels in windows], n_words)
+
+@merge_windows.mistake(en="The last word of a window is at an edge as well: its distance is 0, and its place is len(labels) - 1.",
+                       pt="A última palavra de uma janela também está na borda: a distância dela é 0, e o lugar dela é len(labels) - 1.")
+def miss_by_one(windows, n_words):
+    merged, best = ["O"] * n_words, [-1] * n_words
+    for start, labels in windows:
+        for place, label in enumerate(labels):
+            if min(place, len(labels) - place) > best[start + place]:
+                merged[start + place], best[start + place] = label, min(place, len(labels) - place)
+    return merged
+
+@merge_windows.mistake(en="Words at an edge got no answer. Their distance is 0, and something must be smaller than that to begin with.",
+                       pt="As palavras na borda ficaram sem resposta. A distância delas é 0, e o valor inicial tem de ser menor do que isso.")
+def begin_at_zero(windows, n_words):
+    edges = {start + place for start, labels in windows for place in (0, len(labels) - 1)}
+    inner = {start + place for start, labels in windows for place in range(1, len(labels) - 1)}
+    return ["O" if word in edges - inner else label for word, label in enumerate(merge_windows.function(windows, n_words))]

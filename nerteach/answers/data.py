@@ -6,10 +6,11 @@ Docs: https://nerteach.github.io/nerteach/answers/data.html.md"""
 
 # %% auto #0
 __all__ = ['draw_predicted', 'draw_conll', 'draw_splits', 'count_entities', 'count_words', 'count_all_types', 'count_groups',
-           'count_bare_type', 'tuples', 'find_spans', 'end_at_last', 'forget_last', 'need_begin', 'merge_neighbours',
-           'ignore_type', 'read_sentences', 'lose_last', 'take_second', 'keep_empty', 'keep_docstart',
-           'split_at_spaces', 'find_leaks', 'compare_exactly', 'forget_case', 'forget_spaces', 'forget_accents',
-           'compare_places', 'ignore_order']
+           'count_bare_type', 'count_inside', 'tuples', 'find_spans', 'end_at_last', 'forget_last', 'need_begin',
+           'merge_neighbours', 'ignore_type', 'one_word_each', 'read_sentences', 'lose_last', 'take_second',
+           'keep_empty', 'keep_docstart', 'split_at_spaces', 'pair_words', 'break_at_empty', 'keep_collecting',
+           'clear_lists', 'find_leaks', 'compare_exactly', 'forget_case', 'forget_spaces', 'forget_accents',
+           'compare_places', 'ignore_order', 'give_train_places', 'give_sentences']
 
 # %% ../../nbs/answers/data.ipynb #export-imports
 import unicodedata
@@ -25,7 +26,7 @@ def draw_predicted(rng):
 def draw_conll(rng):
     "The lines of a small CoNLL file: two or three columns, tabs or spaces, empty lines as they come."
     gap, middle = rng.choice("\t "), rng.choice(([], ["X"]))
-    lines = ["-DOCSTART- -X- O", ""] * rng.randint(0, 1)
+    lines = ["-DOCSTART- -X- O", ""] * (rng.random() < 0.25)
     for _ in range(rng.randint(1, 3)):
         words, labels = draw_sentence(rng, rng.choice(("en", "pt")))
         lines += [gap.join([word, *middle, label]) for word, label in list(zip(words, labels))[:4]] + [""] * rng.randint(1, 2)
@@ -42,8 +43,8 @@ def draw_splits(rng):
 @exercise(
     cases=lambda rng: [(["B-PER", "O"], "PER"), (["B-PER", "I-PER"], "PER"), (["B-PER", "B-ORG"], "ORG"), (["B-LOC", "B-LOC"], "LOC")]
                       + [(draw_labels(rng, rng.randint(1, 12)), rng.choice(("PER", "ORG", "LOC"))) for _ in range(30)],
-    hints={"en": ("Each entity has one label that it has only once. Which?", "The label B- and the type stands once in every entity of the type."),
-           "pt": ("Toda entidade tem um rótulo que só aparece nela uma vez. Qual?", "O rótulo com B- e o tipo aparece uma vez em cada entidade desse tipo.")},
+    hints={"en": ("The answer is a number: how many entities of the type. Which label does an entity have only once?", "The label B- and the type stands once in every entity of the type."),
+           "pt": ("A resposta é um número: quantas entidades do tipo. Que rótulo aparece uma só vez em cada entidade?", "O rótulo com B- e o tipo aparece uma vez em cada entidade desse tipo.")},
 )
 def count_entities(labels, entity_type):
     return labels.count("B-" + entity_type)
@@ -68,11 +69,16 @@ def count_groups(labels, entity_type):
 def count_bare_type(labels, entity_type):
     return labels.count(entity_type)
 
+@count_entities.mistake(en="These are the I- labels of the type. How many of them does a name of one word have?",
+                        pt="Esses são os rótulos I- do tipo. Quantos deles tem um nome de uma palavra só?")
+def count_inside(labels, entity_type):
+    return labels.count("I-" + entity_type)
+
 # %% ../../nbs/answers/data.ipynb #def-find-spans
 def tuples(answer, labels):
     "What is compared: `Span`s, which the lesson has as well, as tuples."
     found = answer(labels)
-    return [(span.entity_type, span.start, span.end) if hasattr(span, "entity_type") else span for span in found] if isinstance(found, list) else found
+    return [(span.entity_type, span.start, span.end) if hasattr(span, "entity_type") else span for span in found] if isinstance(found, (list, tuple)) else found
 
 @exercise(
     cases=lambda rng: [(["B-PER", "O"],), (["B-PER", "I-PER", "O"],), (["O", "B-LOC"],), (["B-PER", "B-PER", "O"],), (["I-LOC", "O"],),
@@ -119,13 +125,18 @@ def ignore_type(labels):
     spans = find_spans.function([label if label == "O" else label[:2] + "X" for label in labels])
     return [(labels[start][2:], start, end) for _, start, end in spans]
 
+@find_spans.mistake(en="Every word of a name became an entity of its own. What does I- say about the word before it?",
+                    pt="Cada palavra de um nome virou uma entidade. O que o I- diz da palavra que vem antes?")
+def one_word_each(labels):
+    return [(label[2:], place, place + 1) for place, label in enumerate(labels) if label != "O"]
+
 # %% ../../nbs/answers/data.ipynb #def-read-sentences
 @exercise(
     cases=lambda rng: [(["Ana B-PER", ""],), (["Ana B-PER"],), (["Ana NNP B-PER", ""],), (["Ana\tB-PER", ""],), (["Ana B-PER", "", "", "Rui B-PER", ""],),
                        (["-DOCSTART- -X- O", "", "Ana B-PER", ""],)] + [(draw_conll(rng),) for _ in range(30)],
-    hints={"en": ("Collect words and labels line by line. When is a sentence complete, and how many times can that happen?",
+    hints={"en": ("Collect words in one list and labels in another, line by line. At which lines is a sentence complete, and is every sentence followed by one?",
                   "At an empty line, keep the sentence only if it has words; after the loop do the same once more. split() takes tabs and spaces alike."),
-           "pt": ("Junte palavras e rótulos linha por linha. Quando uma frase está completa, e quantas vezes isso acontece?",
+           "pt": ("Junte as palavras em uma lista e os rótulos em outra, linha por linha. Em que linhas uma frase está completa, e toda frase tem uma dessas depois dela?",
                   "Em uma linha vazia, guarde a frase só se ela tem palavras; depois do laço, faça isso mais uma vez. split() aceita tabulações e espaços.")},
 )
 def read_sentences(lines):
@@ -174,6 +185,34 @@ def split_at_spaces(lines):
     hidden = read_sentences.function([line.replace("\t", "\0") for line in lines])
     return [([word.replace("\0", "\t") for word in words], [label.replace("\0", "\t") for label in labels]) for words, labels in hidden]
 
+@read_sentences.mistake(en="Each word stands beside its label. A sentence should be a pair: the list of all its words, and the list of all its labels.",
+                        pt="Cada palavra está ao lado do seu rótulo. Uma frase deve ser um par: a lista de todas as palavras e a lista de todos os rótulos.")
+def pair_words(lines):
+    return [list(zip(words, labels)) for words, labels in read_sentences.function(lines)]
+
+@read_sentences.mistake(en="An empty line has no first column, and asking for it is an error. Ask first whether the line has columns at all.",
+                        pt="Uma linha vazia não tem primeira coluna, e pedi-la é um erro. Pergunte antes se a linha tem alguma coluna.")
+def break_at_empty(lines):
+    return read_sentences.function([line.split()[0] for line in lines])
+
+@read_sentences.mistake(en="The words of one sentence stand in the next one too. What happens to the two lists once a sentence is complete?",
+                        pt="As palavras de uma frase aparecem também na seguinte. O que acontece com as duas listas quando uma frase está completa?")
+def keep_collecting(lines):
+    sentences, words, labels = [], [], []
+    for columns in map(str.split, [*lines, ""]):
+        if columns and columns[0] != "-DOCSTART-":
+            words.append(columns[0])
+            labels.append(columns[-1])
+        elif words:
+            sentences.append((words, labels))
+    return sentences
+
+@read_sentences.mistake(en="The sentences are there, but empty. clear() empties the very list that was just kept: begin a new one instead.",
+                        pt="As frases estão lá, mas vazias. clear() esvazia a própria lista que acabou de ser guardada: comece uma lista nova.")
+def clear_lists(lines):
+    sentences = read_sentences.function(lines)
+    return [([], []) for _ in sentences[:-1]] + [sentences[-1] if lines[-1] else ([], [])]
+
 # %% ../../nbs/answers/data.ipynb #def-find-leaks
 @exercise(
     cases=lambda rng: [(["Ana."], ["Ana.", "Rui."]), (["Ana.", "Eva."], ["Eva."]), (["Ana."], ["Rui.", "ANA."]), (["Ana, Eva."], ["Ana,  Eva. "]),
@@ -220,3 +259,13 @@ def compare_places(train, test):
 def ignore_order(train, test):
     bags = [[" ".join(sorted(unicodedata.normalize("NFC", text).lower().split())) for text in texts] for texts in (train, test)]
     return [place for place, bag in enumerate(bags[1]) if bag in bags[0]]
+
+@find_leaks.mistake(en="These are positions in train. The task asks for those of the test sentences.",
+                    pt="Essas são posições no treino. O que se pede são as das frases de teste.")
+def give_train_places(train, test):
+    return find_leaks.function(test, train)
+
+@find_leaks.mistake(en="These are the sentences themselves. The task asks for the position of each in test, counted from 0.",
+                    pt="Essas são as próprias frases. O que se pede é a posição de cada uma no teste, contada a partir de 0.")
+def give_sentences(train, test):
+    return [test[place] for place in find_leaks.function(train, test)]
