@@ -68,7 +68,7 @@ def label_tokens(word_labels, word_ids):
     return aligned
 
 @label_tokens.mistake(en="Every token of a word got its label: that is the strategy \"repeat\". Under \"first\" a word is asked once.",
-                      pt="Todos os tokens de uma palavra receberam o rótulo dela: essa é a estratégia \"repeat\". Em \"first\", cada palavra é perguntada uma vez.")
+                      pt="Todos os tokens de uma palavra receberam o rótulo dela: essa é a estratégia \"repeat\". Em \"first\", a pergunta é feita uma vez por palavra.")
 def repeat_label(word_labels, word_ids):
     return [IGNORE_INDEX if word is None else word_labels[word] for word in word_ids]
 
@@ -196,7 +196,7 @@ def exchange_lists(whole, cut, n_words):
 
 # %% ../../nbs/answers/align.ipynb #def-merge-windows
 @exercise(
-    cases=lambda rng: [([(0, ["B-PER", "O"])], 2), ([(0, ["B-PER", "I-PER", "O", "O"]), (2, ["B-LOC", "I-LOC", "O", "O"])], 6),
+    cases=lambda rng: [([(0, ["B-PER", "O"])], 2), ([(0, ["B-PER", "I-PER", "O", "O"]), (2, ["B-LOC", "I-LOC", "O", "B-PER"])], 6),
                        ([(0, ["O", "O", "B-LOC"]), (2, ["B-PER", "O", "O"])], 5),
                        ([(0, ["O", "O", "O", "B-PER", "I-PER", "O"]), (3, ["O", "O", "B-LOC", "I-LOC", "O", "O"])], 9)] + [draw_windows(rng) for _ in range(30)],
     hints={"en": ("For each word of each window, how far is it to the left edge, and how far to the right? Keep the best distance so far.",

@@ -99,8 +99,8 @@ def find_spans(labels):
         before = label
     return spans
 
-@find_spans.mistake(en="The types are right, and each end is one too small. The end is the word after the last.",
-                    pt="Os tipos estão certos, e todo fim está uma posição antes. O fim é a palavra seguinte à última.")
+@find_spans.mistake(en="Every end is one too small. Does the word at end still belong to the entity?",
+                    pt="Todo fim está uma posição antes. A palavra na posição end ainda pertence à entidade?")
 def end_at_last(labels):
     return [(entity_type, start, end - 1) for entity_type, start, end in find_spans.function(labels)]
 
@@ -195,8 +195,8 @@ def pair_words(lines):
 def break_at_empty(lines):
     return read_sentences.function([line.split()[0] for line in lines])
 
-@read_sentences.mistake(en="The words of one sentence stand in the next one too. What happens to the two lists once a sentence is complete?",
-                        pt="As palavras de uma frase aparecem também na seguinte. O que acontece com as duas listas quando uma frase está completa?")
+@read_sentences.mistake(en="Words of a complete sentence stand there again. What happens to the two lists once a sentence is complete?",
+                        pt="As palavras de uma frase já completa aparecem de novo. O que acontece com as duas listas quando uma frase está completa?")
 def keep_collecting(lines):
     sentences, words, labels = [], [], []
     for columns in map(str.split, [*lines, ""]):
@@ -233,12 +233,14 @@ def find_leaks(train, test):
 def compare_exactly(train, test):
     return [place for place, text in enumerate(test) if text in train]
 
-@find_leaks.mistake(en="A leak in capitals was missed.", pt="Passou um vazamento em maiúsculas.")
+@find_leaks.mistake(en="A leak in capitals was missed. In which form are the two sentences the same?",
+                    pt="Passou um vazamento em maiúsculas. Em que forma as duas frases são iguais?")
 def forget_case(train, test):
     forms = [" ".join(unicodedata.normalize("NFC", text).split()) for text in train + test]
     return [place for place, text in enumerate(forms[len(train):]) if text in forms[:len(train)]]
 
-@find_leaks.mistake(en="A leak with other spaces was missed: two in a row, or one at the end.", pt="Passou um vazamento com outros espaços: dois seguidos, ou um no fim.")
+@find_leaks.mistake(en="A leak with other spaces was missed: two in a row, or one at the end. What do the two sentences have in common if you cut them at spaces?",
+                    pt="Passou um vazamento com outros espaços: dois seguidos, ou um no fim. O que as duas frases têm em comum se você as corta nos espaços?")
 def forget_spaces(train, test):
     forms = [unicodedata.normalize("NFC", text).lower() for text in train + test]
     return [place for place, text in enumerate(forms[len(train):]) if text in forms[:len(train)]]
