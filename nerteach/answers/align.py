@@ -199,9 +199,9 @@ def exchange_lists(whole, cut, n_words):
     cases=lambda rng: [([(0, ["B-PER", "O"])], 2), ([(0, ["B-PER", "I-PER", "O", "O"]), (2, ["B-LOC", "I-LOC", "O", "B-PER"])], 6),
                        ([(0, ["O", "O", "B-LOC"]), (2, ["B-PER", "O", "O"])], 5),
                        ([(0, ["O", "O", "O", "B-PER", "I-PER", "O"]), (3, ["O", "O", "B-LOC", "I-LOC", "O", "O"])], 9)] + [draw_windows(rng) for _ in range(30)],
-    hints={"en": ("For each word of each window, how far is it to the left edge, and how far to the right? Keep the best distance so far.",
+    hints={"en": ("How far is a word from the left edge of its window, and how far from the right? Which of the two counts, and in which window is it greater?",
                   "The distance is min(place, len(labels) - 1 - place). A later window wins only if its distance is greater."),
-           "pt": ("Para cada palavra de cada janela, a que distância ela está da borda esquerda, e da direita? Guarde a melhor distância até aqui.",
+           "pt": ("A que distância uma palavra está da borda esquerda da janela, e da direita? Qual das duas conta, e em que janela ela é maior?",
                   "A distância é min(place, len(labels) - 1 - place). Uma janela posterior só ganha se a distância nela for maior.")},
 )
 def merge_windows(windows, n_words):
