@@ -6,11 +6,12 @@ Docs: https://nerteach.github.io/nerteach/answers/metrics.html.md"""
 
 # %% auto #0
 __all__ = ['HALF_GOLD', 'draw_counts', 'score_counts', 'swapped', 'ordinary_mean', 'without_two', 'unguarded', 'right_twice',
-           'empty_is_perfect', 'draw_prediction', 'draw_pair', 'match_entities', 'words', 'begins', 'places',
-           'touching', 'swapped_lists', 'in_order', 'rates_by_metric', 'half_found', 'other_types', 'half_of_names',
-           'one_half', 'half_other_types', 'two_pieces', 'gold_itself', 'nothing', 'one_whole', 'draw_models',
-           'paired_differences', 'f1_of_draw', 'mean_of_sentences', 'a_less_b', 'without_sign', 'each_once',
-           'all_sentences', 'unguarded_draw']
+           'empty_is_perfect', 'percentages', 'jaccard', 'f1_alone', 'draw_prediction', 'draw_pair', 'match_entities',
+           'words', 'begins', 'places', 'touching', 'swapped_lists', 'in_order', 'joined', 'filled_runs', 'kinds_only',
+           'rates_instead', 'rates_by_metric', 'half_found', 'other_types', 'half_of_names', 'one_half',
+           'half_other_types', 'two_pieces', 'gold_itself', 'nothing', 'one_whole', 'one_invented', 'not_six_labels',
+           'draw_models', 'paired_differences', 'f1_of_draw', 'mean_of_sentences', 'a_less_b', 'without_sign',
+           'each_once', 'all_sentences', 'unguarded_draw', 'mean_of_draws', 'sum_of_sentences']
 
 # %% ../../nbs/answers/metrics.ipynb #export-imports
 from random import Random
@@ -92,6 +93,30 @@ def empty_is_perfect(right, predicted, gold):
     precision, recall = right / predicted if predicted else 1.0, right / gold if gold else 1.0
     return precision, recall, 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
+
+@score_counts.mistake(
+    en="These are percentages. All three are shares, between 0 and 1, and not rounded.",
+    pt="Isso são porcentagens. As três são frações, entre 0 e 1, e sem arredondar.")
+def percentages(right, predicted, gold):
+    return [round(100 * rate, 1) for rate in score_counts.function(right, predicted, gold)]
+
+
+@score_counts.mistake(
+    en="The third number is the share of right ones among all entities, predicted or gold. That is a fair measure, called the Jaccard index, but a "
+       "smaller one than F1, which is the harmonic mean of the other two.",
+    pt="O terceiro número é a fração das certas entre todas as entidades, previstas ou do gabarito. É uma medida honesta, o índice de Jaccard, mas "
+       "menor que o F1, que é a média harmônica das outras duas.")
+def jaccard(right, predicted, gold):
+    precision, recall, _ = score_counts.function(right, predicted, gold)
+    return precision, recall, right / max(1, predicted + gold - right)
+
+
+@score_counts.mistake(
+    en="One number came back. Three are asked for, in this order: precision, recall, F1.",
+    pt="Voltou um número só. Pedem-se três, nesta ordem: precisão, revocação e F1.")
+def f1_alone(right, predicted, gold):
+    return score_counts.function(right, predicted, gold)[2]
+
 # %% ../../nbs/answers/metrics.ipynb #match-entities
 def draw_prediction(rng: Random, labels: list[str]) -> list[str]:
     "Labels with faults: names lost, of another type, without their first or last word, and invented ones."
@@ -117,11 +142,11 @@ def draw_pair(rng: Random) -> tuple[list[str], list[str]]:
                        (["B-PER", "B-PER"], ["B-PER", "I-PER"]), (["B-PER", "B-PER"], ["O", "B-PER"]), (["O", "B-LOC"], ["O", "B-LOC"]), ([], [])]
                       + [draw_pair(rng) for _ in range(30)],
     hints={"en": ("Turn both lists into entities first, then compare entities, not labels. When are two entities the same?",
-                  "`labels_to_spans` gives the entities of a list of labels; two spans are equal if type, start and end are. How many stand in "
-                  "both sets?"),
+                  "`labels_to_spans` gives the entities of a list of labels; two spans are equal if type, start and end are. Make a `set` of each "
+                  "list: how many stand in both?"),
            "pt": ("Transforme primeiro as duas listas em entidades e depois compare entidades, e não rótulos. Quando duas entidades são a mesma?",
                   "`labels_to_spans` dá as entidades de uma lista de rótulos; dois trechos são iguais se o tipo, o início e o fim são iguais. "
-                  "Quantos estão nos dois conjuntos?")},
+                  "Faça um `set` de cada lista: quantos estão nos dois?")},
 )
 def match_entities(true, pred):
     gold, found = set(labels_to_spans(true)), set(labels_to_spans(pred))
@@ -176,6 +201,35 @@ def swapped_lists(true, pred):
 def in_order(true, pred):
     gold, found = labels_to_spans(true), labels_to_spans(pred)
     return sum(g == f for g, f in zip(gold, found)), len(found), len(gold)
+
+
+@match_entities.mistake(
+    en="Two names that touch became one: a `B-` begins a new name, also directly after another.",
+    pt="Dois nomes vizinhos viraram um: um `B-` começa um nome novo, mesmo logo depois de outro.")
+def joined(true, pred):
+    gold, found = ({(labels[start], start, end) for start, end in filled_runs(labels)} for labels in (true, pred))
+    return len(gold & found), len(found), len(gold)
+
+
+def filled_runs(labels: list[str]) -> list[tuple[int, int]]:
+    "First word and word after the last of everything between two O."
+    starts = [place for place, label in enumerate(labels) if label != "O" and (place == 0 or labels[place - 1] == "O")]
+    return [(start, next((place for place in range(start, len(labels)) if labels[place] == "O"), len(labels))) for start in starts]
+
+
+@match_entities.mistake(
+    en="The types are counted, wherever the names stand. A person in another place is another person.",
+    pt="Os tipos são contados, estejam onde estiverem os nomes. Uma pessoa em outro lugar é outra pessoa.")
+def kinds_only(true, pred):
+    gold, found = ([span.entity_type for span in labels_to_spans(labels)] for labels in (true, pred))
+    return sum(min(gold.count(kind), found.count(kind)) for kind in set(gold)), len(found), len(gold)
+
+
+@match_entities.mistake(
+    en="These are precision, recall and F1. Here the counts are asked for, from which exercise 1 makes them.",
+    pt="Isso são a precisão, a revocação e o F1. Aqui se pedem as contagens, das quais o exercício 1 os calcula.")
+def rates_instead(true, pred):
+    return score_counts.function(*match_entities.function(true, pred))
 
 # %% ../../nbs/answers/metrics.ipynb #half-found
 HALF_GOLD = ["O", "B-LOC", "I-LOC", "O", "B-PER", "I-PER"]
@@ -254,6 +308,21 @@ def nothing():
 def one_whole():
     return ["O", "B-LOC", "I-LOC", "O", "B-PER", "O"]
 
+
+@half_found.mistake(
+    en="There is an entity too many, one that touches no name: precision falls, under every metric.",
+    pt="Há uma entidade a mais, que não toca em nome nenhum: a precisão cai, em toda métrica.")
+def one_invented():
+    return ["O", "B-LOC", "O", "B-ORG", "B-PER", "O"]
+
+
+@half_found.mistake(
+    en="That cannot be scored. It must be one list of six labels, one for each word, such as `\"O\"`, `\"B-LOC\"` or `\"I-PER\"`; no list in the list.",
+    pt="Isso não dá para avaliar. Tem de ser uma lista de seis rótulos, um para cada palavra, como `\"O\"`, `\"B-LOC\"` ou `\"I-PER\"`; sem lista dentro "
+       "da lista.")
+def not_six_labels():
+    return ["B-LOC", "B-PER"]
+
 # %% ../../nbs/answers/metrics.ipynb #paired-differences
 def draw_models(rng: Random) -> tuple[list[tuple], list[tuple], list[list[int]]]:
     "Counts of two models on the same sentences, and three draws of as many sentences as there are."
@@ -272,10 +341,10 @@ def draw_models(rng: Random) -> tuple[list[tuple], list[tuple], list[list[int]]]
                        ([(2, 2, 2), (0, 1, 1), (1, 1, 1)], [(1, 2, 2), (0, 0, 1), (1, 1, 1)], [[0, 0, 1], [2, 2, 1]]),
                        ([(0, 0, 0)], [(0, 1, 0)], [[0]])]
                       + [draw_models(rng) for _ in range(30)],
-    hints={"en": ("For one draw: which sentences are in it, and how often? Add up their counts for A, then for B, and make one F1 of each.",
+    hints={"en": ("Take one list of `draws`: which sentences are in it, and how often? Add up their counts for A, then for B, and make one F1 of each.",
                   "A function inside yours helps: of the counts of one model and one draw it gives 2 * right / (predicted + gold), each a sum over the "
                   "drawn sentences. Then it is called for B and for A, with the same draw."),
-           "pt": ("Para um sorteio: que frases estão nele, e quantas vezes? Some as contagens delas para A, depois para B, e faça um F1 de cada soma.",
+           "pt": ("Pegue uma lista de `draws`: que frases estão nela, e quantas vezes? Some as contagens delas para A, depois para B, e faça um F1 de cada soma.",
                   "Ajuda ter uma função dentro da sua: com as contagens de um modelo e um sorteio, ela dá 2 * right / (predicted + gold), cada parcela "
                   "somada nas frases sorteadas. Depois é chamá-la para B e para A, com o mesmo sorteio.")},
 )
@@ -338,3 +407,17 @@ def unguarded_draw(a, b, draws):
         return 2 * right / (predicted + gold)
 
     return [f1(b, draw) - f1(a, draw) for draw in draws]
+
+
+@paired_differences.mistake(
+    en="One number came back. Every draw has a difference of its own: return a list, as long as `draws`.",
+    pt="Voltou um número só. Cada sorteio tem a sua diferença: devolva uma lista do tamanho de `draws`.")
+def mean_of_draws(a, b, draws):
+    return sum(paired_differences.function(a, b, draws)) / len(draws)
+
+
+@paired_differences.mistake(
+    en="The F1 of the drawn sentences seem to be added up one by one. Add up the counts instead, and make one F1 of the three sums.",
+    pt="Os F1 das frases sorteadas parecem somados um a um. Some as contagens, e faça um só F1 das três somas.")
+def sum_of_sentences(a, b, draws):
+    return [sum(f1_of_draw(b, [s]) - f1_of_draw(a, [s]) for s in draw) for draw in draws]

@@ -7,10 +7,12 @@ Docs: https://nerteach.github.io/nerteach/answers/train.html.md"""
 # %% auto #0
 __all__ = ['count_steps', 'leftovers_dropped', 'broken_steps', 'epochs_in_one', 'one_epoch', 'step_per_sentence',
            'always_one_more', 'rounded', 'draw_step', 'rate_share', 'no_warmup', 'constant', 'jump', 'too_slow',
-           'below_zero', 'zero_warmup', 'upside_down', 'draw_lengths', 'cut_by_tokens', 'padding_forgotten',
-           'not_sorted', 'longest_first', 'last_one_lost', 'full_is_too_much', 'one_too_many', 'empty_batch',
-           'draw_batch', 'step_loss', 'losses_by_sentence', 'divided_by_all', 'mean_of_means', 'summed', 'no_minus',
-           'not_masked', 'ignored_as_o', 'log_of_mean', 'no_label_at_all', 'base_two']
+           'below_zero', 'zero_warmup', 'upside_down', 'cosine', 'whole_division', 'slow_start', 'draw_lengths',
+           'cut_by_tokens', 'padding_forgotten', 'not_sorted', 'longest_first', 'last_one_lost', 'full_is_too_much',
+           'one_too_many', 'empty_batch', 'too_long_dropped', 'opener_lost', 'positions', 'draw_batch', 'step_loss',
+           'losses_by_sentence', 'divided_by_all', 'mean_of_means', 'summed', 'no_minus', 'not_masked', 'ignored_as_o',
+           'log_of_mean', 'no_label_at_all', 'one_minus', 'likeliest', 'divided_by_sentences', 'o_skipped',
+           'not_a_number']
 
 # %% ../../nbs/answers/train.ipynb #export-imports
 import math
@@ -95,7 +97,7 @@ def draw_step(rng: Random) -> tuple[int, int, int]:
     hints={"en": ("Three parts, three formulas: before `warmup`, between `warmup` and `steps`, after `steps`. What is the value at both ends of each?",
                   "Going up: step / warmup. Going down: the steps that are left, as a share of all steps after the warm-up; `max(0, ...)` serves those "
                   "who ask after the end."),
-           "pt": ("Três partes, três fórmulas: antes de `warmup`, entre `warmup` e `steps`, depois de `steps`. Quanto ela vale nas duas pontas de cada parte?",
+           "pt": ("Três partes, três fórmulas: antes de `warmup`, entre `warmup` e `steps`, depois de `steps`. Quanto vale a fração nas duas pontas de cada uma?",
                   "Na subida: step / warmup. Na descida: os passos que faltam, como fração de todos os que vêm depois do aquecimento; `max(0, ...)` atende "
                   "a quem pergunta depois do fim.")},
 )
@@ -152,6 +154,27 @@ def zero_warmup(step, steps, warmup):
     pt="Depois do aquecimento, a taxa sobe de 0 outra vez. Conte os passos que *faltam*, e não os que já foram dados.")
 def upside_down(step, steps, warmup):
     return step / warmup if step < warmup else min(1.0, (step - warmup) / (steps - warmup))
+
+
+@rate_share.mistake(
+    en="Both ends are right, and the way down is a curve: the cosine is another schedule. A straight line takes the same from the rate at every step.",
+    pt="As duas pontas estão certas, e a descida é uma curva: o cosseno é outro cronograma. Uma reta tira da taxa o mesmo tanto a cada passo.")
+def cosine(step, steps, warmup):
+    return step / warmup if step < warmup else (1 + math.cos(math.pi * min(1, (step - warmup) / (steps - warmup)))) / 2
+
+
+@rate_share.mistake(
+    en="Only 0 and 1 come out: `//` drops what is behind the point.",
+    pt="Só saem 0 e 1: `//` descarta o que vem depois do ponto.")
+def whole_division(step, steps, warmup):
+    return step // warmup if step < warmup else max(0, (steps - step) // (steps - warmup))
+
+
+@rate_share.mistake(
+    en="At the end of the warm-up the rate is not at its largest: on the way up, too, ask what share of *its* steps is behind you.",
+    pt="No fim do aquecimento a taxa não está no máximo: também na subida, pergunte que fração dos passos *dela* já passou.")
+def slow_start(step, steps, warmup):
+    return step / steps if step < warmup else max(0.0, (steps - step) / (steps - warmup))
 
 # %% ../../nbs/answers/train.ipynb #cut-by-tokens
 def draw_lengths(rng: Random) -> tuple[list[int], int]:
@@ -257,6 +280,36 @@ def empty_batch(lengths, tokens):
         batches[-1].append(length)
     return batches
 
+
+@cut_by_tokens.mistake(
+    en="Sentences that are longer than the limit are gone. They must be learned from too: each in a batch of its own.",
+    pt="As frases mais longas que o limite sumiram. Elas também precisam ser aprendidas: cada uma em um lote só dela.")
+def too_long_dropped(lengths, tokens):
+    return cut_by_tokens.function([length for length in lengths if length <= tokens], tokens)
+
+
+@cut_by_tokens.mistake(
+    en="The sentence that did not fit is lost: it closes one batch and must open the next.",
+    pt="A frase que não coube se perdeu: ela fecha um lote e tem de abrir o seguinte.")
+def opener_lost(lengths, tokens):
+    batches = [[]]
+    for length in sorted(lengths):
+        if (len(batches[-1]) + 1) * length > tokens:
+            batches.append([])
+        else:
+            batches[-1].append(length)
+    return batches
+
+
+@cut_by_tokens.mistake(
+    en="These are places, first sentence and the one after the last, as `cut_batches` gives them. Here the lengths themselves are asked for.",
+    pt="Isso são posições, a da primeira frase e a seguinte à última, como dá `cut_batches`. Aqui se pedem os próprios tamanhos.")
+def positions(lengths, tokens):
+    ends = [0]
+    for batch in cut_by_tokens.function(lengths, tokens):
+        ends.append(ends[-1] + len(batch))
+    return list(zip(ends, ends[1:]))
+
 # %% ../../nbs/answers/train.ipynb #step-loss
 def draw_batch(rng: Random) -> tuple[list[list[list[float]]], list[list[int]]]:
     "Probabilities of three labels for the tokens of one to three sentences, and their label ids; about one in three is ignored."
@@ -359,7 +412,37 @@ def no_label_at_all(probabilities, labels):
 
 
 @step_loss.mistake(
-    en="The logarithm has another base. `math.log` is the natural one, which PyTorch takes too.",
-    pt="O logaritmo está em outra base. `math.log` é o natural, o mesmo que o PyTorch usa.")
-def base_two(probabilities, labels):
-    return step_loss.function(probabilities, labels) / math.log(2)
+    en="1 less the probability is not the loss: it can never be above 1, and being sure and wrong must cost more. The loss is minus the logarithm.",
+    pt="1 menos a probabilidade não é a perda: nunca passa de 1, e errar com convicção tem de custar mais. A perda é menos o logaritmo.")
+def one_minus(probabilities, labels):
+    missing = [1 - token[label] for sentence in zip(probabilities, labels) for token, label in zip(*sentence) if label != IGNORE_INDEX]
+    return sum(missing) / len(missing) if missing else 0.0
+
+
+@step_loss.mistake(
+    en="The probability of the likeliest label was taken. The loss looks at the gold label: a model that is sure and wrong must pay.",
+    pt="Foi usada a probabilidade do rótulo mais provável. A perda olha o rótulo certo: um modelo seguro e errado tem de pagar.")
+def likeliest(probabilities, labels):
+    losses = [-math.log(max(token)) for sentence in zip(probabilities, labels) for token, label in zip(*sentence) if label != IGNORE_INDEX]
+    return sum(losses) / len(losses) if losses else 0.0
+
+
+@step_loss.mistake(
+    en="The sum is divided by the number of sentences. How many losses were added up?",
+    pt="A soma é dividida pelo número de frases. Quantas perdas foram somadas?")
+def divided_by_sentences(probabilities, labels):
+    return summed(probabilities, labels) / len(labels)
+
+
+@step_loss.mistake(
+    en="Tokens with label 0 are skipped as well. `O` is a label like any other, and the model has to learn it.",
+    pt="Os tokens de rótulo 0 também são pulados. `O` é um rótulo como os outros, e o modelo tem de aprendê-lo.")
+def o_skipped(probabilities, labels):
+    return step_loss.function(probabilities, [[label or IGNORE_INDEX for label in row] for row in labels])
+
+
+@step_loss.mistake(
+    en="The mean of no numbers at all is no number (nan), and one nan spoils every weight. If no token has a label, return 0.0.",
+    pt="A média de nenhum número não é um número (nan), e um só nan estraga todos os pesos. Se nenhum token tem rótulo, devolva 0.0.")
+def not_a_number(probabilities, labels):
+    return step_loss.function(probabilities, labels) if any(losses_by_sentence(probabilities, labels)) else math.nan
