@@ -420,8 +420,8 @@ def one_minus(probabilities, labels):
 
 
 @step_loss.mistake(
-    en="The probability of the likeliest label was taken. The loss looks at the gold label: a model that is sure and wrong must pay.",
-    pt="Foi usada a probabilidade do rótulo mais provável. A perda olha o rótulo certo: um modelo seguro e errado tem de pagar.")
+    en="The probability of the likeliest label was taken. The loss looks at the gold label: a model that is sure and wrong has to pay.",
+    pt="Foi usada a probabilidade do rótulo mais provável. A perda olha o rótulo certo: um modelo que erra com segurança tem de pagar.")
 def likeliest(probabilities, labels):
     losses = [-math.log(max(token)) for sentence in zip(probabilities, labels) for token, label in zip(*sentence) if label != IGNORE_INDEX]
     return sum(losses) / len(losses) if losses else 0.0
