@@ -10,7 +10,7 @@ __all__ = ['draw_text', 'draw_entity', 'draw_windows', 'draw_found', 'place_word
            'large_powers', 'not_a_number', 'likeliest_label', 'product_of_words', 'no_power', 'first_word',
            'merge_windows', 'cut_at', 'earlier_wins', 'later_wins', 'all_joined', 'middle_later', 'text_places',
            'choose_threshold', 'list_precisions', 'stop_at_first_dip', 'part_equal_scores', 'most_precise',
-           'precision_as_threshold', 'keep_above', 'promise_anyway']
+           'first_from_top', 'precision_as_threshold', 'keep_above', 'promise_anyway']
 
 # %% ../../nbs/answers/inference.ipynb #export-imports
 import math
@@ -145,8 +145,8 @@ def likeliest_label(logits, label_ids):
 def product_of_words(logits, label_ids):
     return math.prod(row[label_id] for row, label_id in zip(list_probabilities(logits), label_ids))
 
-@score_entity.mistake(en="The logits themselves were divided by their sum. They can be negative, and so could this be: take their powers, math.exp, first.",
-                      pt="Os próprios logits foram divididos pela soma. Eles podem ser negativos, e o resultado também: tire antes a potência de cada um, com math.exp.")
+@score_entity.mistake(en="The logits themselves were divided by their sum. They can be negative, and their sum can be 0: take their powers, math.exp, first.",
+                      pt="Os próprios logits foram divididos pela soma. Eles podem ser negativos, e a soma pode dar 0: tire antes a potência de cada um, com math.exp.")
 def no_power(logits, label_ids):
     return sum(row[label_id] / sum(row) for row, label_id in zip(logits, label_ids)) / len(logits)
 
@@ -209,7 +209,7 @@ def text_places(windows):
 # %% ../../nbs/answers/inference.ipynb #def-choose-threshold
 @exercise(
     cases=lambda rng: [([(0.9, True)], 0.5), ([(0.6, False)], 0.5), ([(0.9, True), (0.7, False)], 0.75), ([(0.9, False), (0.8, True), (0.7, True), (0.6, True)], 0.75),
-                       ([(0.9, True), (0.8, True), (0.8, False), (0.8, False)], 0.65)] + [draw_found(rng) for _ in range(30)],
+                       ([(0.9, True), (0.8, True), (0.8, False), (0.8, False)], 0.65), ([(0.9, False), (0.8, True), (0.7, True), (0.6, False)], 0.5)] + [draw_found(rng) for _ in range(30)],
     hints={"en": ("Try every score as a threshold: keep what scores as much or more, and look how much of it is right. The lower the threshold, the more is kept.",
                   "Go through sorted({score for score, right in found}), the lowest first, and return the first one that is precise enough; None after the loop."),
            "pt": ("Experimente cada confiança como limiar: fique com o que tem essa confiança ou mais e veja quanto disso está certo. Quanto mais baixo o limiar, mais entidades ficam.",
@@ -246,11 +246,16 @@ def part_equal_scores(found, precision):
     good = [score for (score, _), number, count in zip(ranked, hits, range(1, len(ranked) + 1)) if number / count >= precision]
     return good[-1] if good else None
 
-@choose_threshold.mistake(en="Precise enough it is, but something lower is as well, and keeps more entities. You do not need the most precise threshold.",
-                          pt="É preciso o bastante, mas há um limiar mais baixo que também é e que mantém mais entidades. Você não precisa do limiar mais preciso.")
+@choose_threshold.mistake(en="This is the most precise threshold. A lower one may be precise enough too, and keeps more entities.",
+                          pt="Esse é o limiar mais preciso. Um mais baixo pode ser preciso o bastante e manter mais entidades.")
 def most_precise(found, precision):
     threshold, reached = max(list_precisions(found), key=lambda item: item[1])
     return threshold if reached >= precision else None
+
+@choose_threshold.mistake(en="The search begins at the highest score and takes the first one that will do. Lower ones may do as well: from which end should it begin?",
+                          pt="A busca começa pela maior confiança e fica com a primeira que serve. Mais abaixo também pode haver uma que sirva: por qual ponta ela deve começar?")
+def first_from_top(found, precision):
+    return next((threshold for threshold, reached in list_precisions(found) if reached >= precision), None)
 
 @choose_threshold.mistake(en="The wanted precision was taken for the threshold. A score of 0.9 does not promise that 9 of 10 are right: count how many are.",
                           pt="A precisão pedida foi tomada como limiar. Uma confiança de 0.9 não promete que 9 em 10 estejam certas: conte quantas estão.")
