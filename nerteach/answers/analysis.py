@@ -6,12 +6,14 @@ Docs: https://nerteach.github.io/nerteach/answers/analysis.html.md"""
 
 # %% auto #0
 __all__ = ['TYPES', 'draw_pair', 'draw_prediction', 'draw_corpus', 'draw_sure', 'draw_names', 'draw_seen', 'name_errors',
-           'always_pair', 'touching_pair', 'only_start', 'swapped_kinds', 'only_missed', 'text_alone',
-           'count_confusions', 'predicted_first', 'count_words', 'whole_only', 'with_diagonal', 'every_overlap',
-           'with_zeros', 'with_nothing', 'read_first', 'list_seen', 'by_mean', 'every_word', 'surest_first',
-           'count_seen_only', 'unseen_as_zero', 'compare_unseen', 'no_word_seen', 'rows_only', 'recall_by_seen',
-           'group_recall', 'list_names', 'share_found', 'name_words', 'any_words', 'same_type_only',
-           'precision_instead', 'any_type_found', 'zero_when_empty', 'divide_by_none', 'swapped_groups']
+           'always_pair', 'touching_pair', 'only_start', 'none_has_no_start', 'inside_only', 'two_names',
+           'swapped_kinds', 'only_missed', 'text_alone', 'count_confusions', 'predicted_first', 'count_words',
+           'whole_only', 'with_diagonal', 'with_boundary', 'none_has_no_type', 'in_order', 'same_start',
+           'every_overlap', 'with_zeros', 'with_nothing', 'read_first', 'list_seen', 'by_mean', 'every_word',
+           'surest_first', 'count_seen_only', 'unseen_as_zero', 'compare_unseen', 'no_word_seen', 'all_rows',
+           'word_first', 'as_they_stand', 'rows_only', 'recall_by_seen', 'group_recall', 'list_names', 'share_found',
+           'name_words', 'any_words', 'same_type_only', 'precision_instead', 'any_type_found', 'overlap_found',
+           'all_names_below', 'zero_when_empty', 'divide_by_none', 'swapped_groups']
 
 # %% ../../nbs/answers/analysis.ipynb #export-imports
 from collections import Counter
@@ -77,10 +79,11 @@ def draw_seen(rng):
 # %% ../../nbs/answers/analysis.ipynb #def-name-errors
 @exercise(
     cases=lambda rng: [(Span("LOC", 3, 5), Span("LOC", 3, 5)), (Span("LOC", 3, 5), None), (None, Span("PER", 0, 1)), (Span("LOC", 3, 5), Span("LOC", 3, 4)),
-                       (Span("LOC", 3, 5), Span("LOC", 5, 6)), (Span("LOC", 3, 5), Span("PER", 0, 1))] + [draw_pair(rng) for _ in range(30)],
-    hints={"en": ("First find out whether the two share a word. Only then do type and boundaries say what kind of error it is.",
+                       (Span("LOC", 3, 5), Span("LOC", 5, 6)), (Span("LOC", 3, 5), Span("PER", 0, 1)),
+                       (Span("LOC", 3, 5), Span("PER", 4, 6))] + [draw_pair(rng) for _ in range(30)],
+    hints={"en": ("First find out whether the two share a word, be it a single one. Only then do type and boundaries say what kind of error it is.",
                   "Two spans share a word if each of them starts before the other ends. If they do not, each stands alone, and the list has two kinds."),
-           "pt": ("Descubra primeiro se os dois têm alguma palavra em comum. Só nesse caso o tipo e os limites dizem que erro é.",
+           "pt": ("Descubra primeiro se os dois têm alguma palavra em comum, nem que seja uma só. Só nesse caso o tipo e os limites dizem que erro é.",
                   "Dois trechos têm uma palavra em comum se cada um começa antes de o outro terminar. Se não têm, cada um fica sozinho, e a lista tem dois itens.")},
 )
 def name_errors(gold, predicted):
@@ -112,6 +115,23 @@ def only_start(gold, predicted):
         return kinds
     return ["right" if gold.entity_type == predicted.entity_type else "type"]
 
+@name_errors.mistake(en="One of the two can be None, and None has no start. What is the answer where there is no prediction, or no name?",
+                     pt="Um dos dois pode ser None, e None não tem start. Qual é a resposta quando não há previsão, ou não há nome?")
+def none_has_no_start(gold, predicted):
+    return name_errors.function(gold, predicted) if gold.start < predicted.end and predicted.start < gold.end else ["missed", "invented"]
+
+@name_errors.mistake(en="Only a prediction inside the name was taken for an attempt at it. It may be longer than the name, or reach over one of its ends.",
+                     pt="Só uma previsão dentro do nome foi tomada por tentativa. Ela pode ser mais longa que o nome ou passar de uma das pontas dele.")
+def inside_only(gold, predicted):
+    apart = gold and predicted and not gold.start <= predicted.start < predicted.end <= gold.end
+    return ["missed", "invented"] if apart else name_errors.function(gold, predicted)
+
+@name_errors.mistake(en="Where type and boundaries are both wrong there are two kinds here. It is one error, and has one kind of its own in the table.",
+                     pt="Quando o tipo e os limites estão errados, saíram dois tipos de erro. É um erro só, e a tabela tem um tipo para ele.")
+def two_names(gold, predicted):
+    kinds = name_errors.function(gold, predicted)
+    return ["type", "boundary"] if kinds == ["type and boundary"] else kinds
+
 @name_errors.mistake(en="Missed and invented have changed places. Which of the two is there in the corpus and not in the prediction?",
                      pt="missed e invented estão trocados. Qual dos dois existe no corpus e não na previsão?")
 def swapped_kinds(gold, predicted):
@@ -131,7 +151,8 @@ def text_alone(gold, predicted):
 # %% ../../nbs/answers/analysis.ipynb #def-count-confusions
 @exercise(
     cases=lambda rng: [([["B-ORG"]], [["B-LOC"]]), ([["B-ORG"]], [["B-ORG"]]), ([["B-ORG", "I-ORG"]], [["B-LOC", "I-LOC"]]), ([["B-ORG", "I-ORG"]], [["B-LOC", "O"]]),
-                       ([["B-ORG", "I-ORG", "I-ORG"]], [["B-LOC", "B-ORG", "I-ORG"]])] + [draw_corpus(rng) for _ in range(30)],
+                       ([["B-ORG", "I-ORG"]], [["O", "B-LOC"]]),
+                       ([["B-ORG", "O", "B-PER"]], [["O", "O", "B-PER"]]), ([["B-ORG", "I-ORG", "I-ORG"]], [["B-LOC", "B-ORG", "I-ORG"]])] + [draw_corpus(rng) for _ in range(30)],
     hints={"en": ("Two tools of the lesson pair names with predictions for you. Which of them lets you see both types of each pair?",
                   "Go through find_errors(y_true=..., y_pred=...): an error has a gold and a predicted entity, and one of them may be None. Count the pairs of two different types."),
            "pt": ("Duas ferramentas da lição já formam os pares de nome e previsão. Qual delas mostra os dois tipos de cada par?",
@@ -163,6 +184,31 @@ def whole_only(y_true, y_pred):
 def with_diagonal(y_true, y_pred):
     matrix = confusion_matrix(y_true=y_true, y_pred=y_pred)
     return {(gold, predicted): count for gold, row in matrix.items() for predicted, count in row.items() if count and "nothing" not in (gold, predicted)}
+
+@count_confusions.mistake(en="Errors of kind boundary are in it too: there the type is right, and nothing is confused.",
+                          pt="Entraram também os erros do tipo boundary: neles o tipo está certo, e nada foi confundido.")
+def with_boundary(y_true, y_pred):
+    errors = find_errors(y_true=y_true, y_pred=y_pred)
+    return dict(Counter((error.gold.entity_type, error.predicted.entity_type) for error in errors if error.gold and error.predicted))
+
+@count_confusions.mistake(en="A missed name has no prediction and an invented one no gold: there it is None, and None has no entity_type. Look at the kind first.",
+                          pt="Um nome não encontrado não tem previsão, e um inventado não tem gabarito: ali está None, e None não tem entity_type. Olhe antes o tipo do erro, em kind.")
+def none_has_no_type(y_true, y_pred):
+    errors = find_errors(y_true=y_true, y_pred=y_pred)
+    types = [(error.gold.entity_type, error.predicted.entity_type) for error in errors]
+    return dict(Counter(pair for pair in types if pair[0] != pair[1]))
+
+@count_confusions.mistake(en="The first name was paired with the first prediction, the second with the second. A name that is missed or invented shifts all behind it: pair those that share words.",
+                          pt="O primeiro nome fez par com a primeira previsão, o segundo com a segunda. Um nome não encontrado ou inventado desloca todos os seguintes: faça par dos que têm palavras em comum.")
+def in_order(y_true, y_pred):
+    pairs = [pair for true, pred in zip(y_true, y_pred) for pair in zip(labels_to_spans(true), labels_to_spans(pred))]
+    return dict(Counter((gold.entity_type, predicted.entity_type) for gold, predicted in pairs if gold.entity_type != predicted.entity_type))
+
+@count_confusions.mistake(en="Only a prediction that begins at the name's first word was compared with it. The attempt at a name can begin before or after it.",
+                          pt="Só foi comparada com o nome a previsão que começa na primeira palavra dele. A tentativa de achar um nome pode começar antes ou depois.")
+def same_start(y_true, y_pred):
+    pairs = [(gold, predicted) for true, pred in zip(y_true, y_pred) for gold, predicted in zip(true, pred) if gold[:1] == predicted[:1] == "B"]
+    return dict(Counter((gold[2:], predicted[2:]) for gold, predicted in pairs if gold != predicted))
 
 @count_confusions.mistake(en="Every prediction was held against every name that it overlaps, so a name in two halves counts twice, though it is one name. Each name and each prediction is used once.",
                           pt="Cada previsão foi comparada com todos os nomes em que toca, e um nome em duas metades conta duas vezes, embora seja um só. Cada nome e cada previsão entram uma vez.")
@@ -245,6 +291,21 @@ def no_word_seen(probabilities, n):
     rows = [min((p, row, word) for word, p in enumerate(sentence) if p is not None) for row, sentence in enumerate(probabilities)]
     return [(row, word) for _, row, word in sorted(rows)[:n]]
 
+@read_first.mistake(en="There are more pairs than there is time for: what is n good for?",
+                    pt="Há mais pares do que o tempo permite ler: para que serve n?")
+def all_rows(probabilities, n):
+    return read_first.function(probabilities, len(probabilities))
+
+@read_first.mistake(en="Word and row have changed places: (row, word) is what was asked for.",
+                    pt="A palavra e a linha estão trocadas: o pedido era (linha, palavra).")
+def word_first(probabilities, n):
+    return [(word, row) for row, word in read_first.function(probabilities, n)]
+
+@read_first.mistake(en="These are the first sentences as they stand in the corpus, each with its worst word. Which of them surprises the model most?",
+                    pt="Essas são as primeiras frases na ordem do corpus, cada uma com sua pior palavra. Qual delas mais surpreende o modelo?")
+def as_they_stand(probabilities, n):
+    return sorted(read_first.function(probabilities, len(probabilities)))[:n]
+
 @read_first.mistake(en="The numbers of the sentences are there, the words are missing: give pairs (row, word).",
                     pt="Vieram os números das frases, mas faltam as palavras: devolva pares (linha, palavra).")
 def rows_only(probabilities, n):
@@ -255,7 +316,9 @@ def rows_only(probabilities, n):
     cases=lambda rng: [([(["Ana"], ["B-PER"])], [(["Ana"], ["B-PER"], ["B-PER"])]), ([(["Ana"], ["B-PER"])], [(["Reis"], ["B-PER"], ["B-LOC"])]),
                        ([(["Rosa"], ["O"])], [(["Rosa"], ["B-PER"], ["B-PER"])]),
                        ([(["Ana", ",", "Reis"], ["B-PER", "O", "B-PER"])], [(["Ana", "Reis"], ["B-PER", "I-PER"], ["B-PER", "I-PER"])]),
-                       ([(["Reis"], ["B-LOC"])], [(["Reis"], ["B-PER"], ["B-PER"])]), ([(["Ana"], ["B-PER"])], [(["Reis", "7"], ["B-PER", "O"], ["B-PER", "B-LOC"])])]
+                       ([(["Reis"], ["B-LOC"])], [(["Reis"], ["B-PER"], ["B-PER"])]), ([(["Ana"], ["B-PER"])], [(["Reis", "7"], ["B-PER", "O"], ["B-PER", "B-LOC"])]),
+                       ([(["Ana"], ["B-PER"])], [(["Ana", "Reis"], ["B-PER", "I-PER"], ["B-PER", "O"])]),
+                       ([(["Ana"], ["B-PER"])], [(["Ana", ",", "Reis"], ["B-PER", "O", "B-PER"], ["B-PER", "O", "B-PER"])])]
                       + [draw_seen(rng) for _ in range(30)],
     hints={"en": ("Two steps: collect the names of train, each as a whole. Then go through the gold names of test, decide the group of each, and whether the prediction holds the very same span.",
                   "tuple(words[span.start:span.end]) is a name that fits into a set; labels_to_spans gives the spans. Keep a list of True and False for each group."),
@@ -319,6 +382,20 @@ def any_type_found(train, test):
     known = [name for name, _ in list_names(train)]
     same_place = lambda span, spans: (span.start, span.end) in [(other.start, other.end) for other in spans]
     return share_found(group_recall(test, lambda name, span: name in known, same_place))
+
+@recall_by_seen.mistake(en="A prediction that only shares a word with the name was enough. Both boundaries must be right.",
+                        pt="Bastou uma previsão ter uma palavra em comum com o nome. Os dois limites têm de estar certos.")
+def overlap_found(train, test):
+    known = [name for name, _ in list_names(train)]
+    touched = lambda span, spans: any(span.start < other.end and other.start < span.end and span.entity_type == other.entity_type for other in spans)
+    return share_found(group_recall(test, lambda name, span: name in known, touched))
+
+@recall_by_seen.mistake(en="The names found in each group were divided by the names of both. Divide by those of the group.",
+                        pt="Os nomes encontrados em cada grupo foram divididos pelos nomes dos dois. Divida pelos nomes do próprio grupo.")
+def all_names_below(train, test):
+    known = [name for name, _ in list_names(train)]
+    found = group_recall(test, lambda name, span: name in known)
+    return {group: sum(hits) / sum(map(len, found.values())) for group, hits in found.items() if hits}
 
 @recall_by_seen.mistake(en="A group without a name has no recall, and 0 would say that all of its names were missed: leave the group out.",
                         pt="Um grupo sem nomes não tem revocação, e 0 diria que nenhum dos nomes dele foi encontrado: deixe o grupo de fora.")

@@ -6,14 +6,17 @@ Docs: https://nerteach.github.io/nerteach/answers/inference.html.md"""
 
 # %% auto #0
 __all__ = ['draw_text', 'draw_entity', 'draw_windows', 'draw_found', 'place_words', 'first_place', 'search_from_start',
-           'one_space', 'last_letter', 'other_rule', 'starts_only', 'score_entity', 'list_probabilities',
-           'large_powers', 'not_a_number', 'likeliest_label', 'product_of_words', 'no_power', 'first_word',
-           'merge_windows', 'cut_at', 'earlier_wins', 'later_wins', 'all_joined', 'middle_later', 'text_places',
-           'choose_threshold', 'list_precisions', 'stop_at_first_dip', 'part_equal_scores', 'most_precise',
-           'first_from_top', 'precision_as_threshold', 'keep_above', 'promise_anyway']
+           'one_space', 'last_letter', 'other_rule', 'cut_text', 'in_bytes', 'white_space', 'starts_only',
+           'score_entity', 'list_probabilities', 'large_powers', 'not_a_number', 'likeliest_label', 'product_of_words',
+           'no_power', 'each_alone', 'not_divided', 'all_words_together', 'no_mean', 'weakest_word', 'first_word',
+           'merge_windows', 'cut_at', 'earlier_wins', 'later_wins', 'all_joined', 'middle_later', 'nearest_middle',
+           'name_wins', 'odd_twice', 'places_only', 'text_places', 'choose_threshold', 'list_precisions',
+           'stop_at_first_dip', 'part_equal_scores', 'most_precise', 'first_from_top', 'precision_as_threshold',
+           'more_than_asked', 'lowest_right', 'keep_above', 'promise_anyway']
 
 # %% ../../nbs/answers/inference.ipynb #export-imports
 import math
+import re
 from itertools import accumulate
 
 from ..align import own_words
@@ -40,11 +43,12 @@ def draw_entity(rng):
 
 def draw_windows(rng):
     "Windows of one text, each with its first word and its labels; what two windows say of the same word may differ."
-    size, start, windows = rng.randint(4, 10), 0, []
-    for _ in range(rng.randint(2, 4)):
+    start, before, windows = 0, 0, []
+    for size in [rng.randint(4, 10) for _ in range(rng.randint(1, 3))] + [rng.randint(2, 6)]:
+        start -= rng.randint(0, min(before // 2, size // 2 if size > 3 else size - 1))
         windows.append((start, draw_labels(rng, size)))
-        start += size - rng.randint(0, size // 2)
-    return ([*windows, (start, draw_labels(rng, size))],)
+        start, before = start + size, size
+    return (windows,)
 
 def draw_found(rng):
     "(score, right) of some entities that a model found, some with the same score, and the precision that is asked for."
@@ -93,10 +97,30 @@ def one_space(text, words):
 def last_letter(text, words):
     return [(start, end - 1) for start, end in place_words.function(text, words)]
 
-@place_words.mistake(en="split_words was asked, and it has a rule of its own: these are not the words that were given.",
-                     pt="Quem respondeu foi split_words, que tem uma regra própria: essas não são as palavras que foram dadas.")
+@place_words.mistake(en="The text was split anew by a rule of its own, such as that of split_words, and these are not the words that were given.",
+                     pt="O texto foi dividido de novo por outra regra, como a de split_words, e essas não são as palavras que foram dadas.")
 def other_rule(text, words):
     return split_words(text)[1]
+
+@place_words.mistake(en="The text was cut after each word, and the places are those in what was left of it. They must hold for the whole text.",
+                     pt="O texto foi cortado depois de cada palavra, e os lugares são os do que sobrou dele. Eles têm de valer para o texto inteiro.")
+def cut_text(text, words):
+    places = []
+    for word in words:
+        start = text.index(word)
+        places.append((start, start + len(word)))
+        text = text[start + len(word):]
+    return places
+
+@place_words.mistake(en="Bytes were counted. Places are in characters, and an ê or an emoji is one of them, however many bytes it takes.",
+                     pt="Foram contados bytes. Os lugares são em caracteres, e um ê ou um emoji é um só, tenha quantos bytes tiver.")
+def in_bytes(text, words):
+    return [(len(text[:start].encode()), len(text[:end].encode())) for start, end in place_words.function(text, words)]
+
+@place_words.mistake(en="The text was split at white space, and these are not the words that were given: two of them may stand side by side.",
+                     pt="O texto foi dividido nos espaços em branco, e essas não são as palavras que foram dadas: duas delas podem estar encostadas.")
+def white_space(text, words):
+    return [match.span() for match in re.finditer(r"\S+", text)]
 
 @place_words.mistake(en="Only the beginnings are there. A place is a pair: (start, end).",
                      pt="Só vieram os começos. Um lugar é um par: (começo, final).")
@@ -150,6 +174,32 @@ def product_of_words(logits, label_ids):
 def no_power(logits, label_ids):
     return sum(row[label_id] / sum(row) for row, label_id in zip(logits, label_ids)) / len(logits)
 
+@score_entity.mistake(en="Every logit became a probability by itself. Those of one word must add up to 1: divide each power by the sum of all of them.",
+                      pt="Cada logit virou probabilidade sozinho. As de uma palavra têm de somar 1: divida cada potência pela soma de todas.")
+def each_alone(logits, label_ids):
+    return sum(1 / (1 + math.exp(-row[label_id])) for row, label_id in zip(logits, label_ids)) / len(logits)
+
+@score_entity.mistake(en="The powers were not divided by their sum, so that of the likeliest label is always 1. The probabilities of one word must add up to 1.",
+                      pt="As potências não foram divididas pela soma, e a do rótulo mais provável é sempre 1. As probabilidades de uma palavra têm de somar 1.")
+def not_divided(logits, label_ids):
+    return sum(math.exp(row[label_id] - max(row)) for row, label_id in zip(logits, label_ids)) / len(logits)
+
+@score_entity.mistake(en="The powers were divided by the sum over all words. The probabilities of each word add up to 1 by themselves: divide row by row (in NumPy, axis=1).",
+                      pt="As potências foram divididas pela soma de todas as palavras. As probabilidades de cada palavra somam 1 por si: divida linha a linha (no NumPy, axis=1).")
+def all_words_together(logits, label_ids):
+    powers = [[math.exp(logit - max(row)) for logit in row] for row in logits]
+    return sum(row[label_id] for row, label_id in zip(powers, label_ids)) / sum(map(sum, powers)) / len(logits)
+
+@score_entity.mistake(en="These are the probabilities, one for each word. The score is one number: their mean.",
+                      pt="Essas são as probabilidades, uma por palavra. A confiança é um número só: a média delas.")
+def no_mean(logits, label_ids):
+    return [row[label_id] for row, label_id in zip(list_probabilities(logits), label_ids)]
+
+@score_entity.mistake(en="This is the probability of the word of which the model is least sure. The score asked for is the mean.",
+                      pt="Essa é a probabilidade da palavra de que o modelo tem menos certeza. A confiança pedida é a média.")
+def weakest_word(logits, label_ids):
+    return min(row[label_id] for row, label_id in zip(list_probabilities(logits), label_ids))
+
 @score_entity.mistake(en="This is the probability of the first word. An entity has more, and the model may be less sure of them.",
                       pt="Essa é a probabilidade da primeira palavra. A entidade tem outras, e o modelo pode ter menos certeza delas.")
 def first_word(logits, label_ids):
@@ -158,7 +208,8 @@ def first_word(logits, label_ids):
 # %% ../../nbs/answers/inference.ipynb #def-merge-windows
 @exercise(
     cases=lambda rng: [([(0, ["O"])],), ([(0, ["O", "O"]), (2, ["B-PER"])],), ([(0, ["O", "O", "B-LOC"]), (2, ["O", "B-PER", "O"])],),
-                       ([(0, ["O", "B-LOC", "B-PER", "O"]), (2, ["B-LOC", "B-ORG", "O", "O"])],)] + [draw_windows(rng) for _ in range(30)],
+                       ([(0, ["O", "B-LOC", "B-PER", "O"]), (2, ["B-LOC", "B-ORG", "O", "O"])],),
+                       ([(0, ["O", "O", "O", "O", "O", "B-LOC"]), (5, ["O", "B-PER"])],)] + [draw_windows(rng) for _ in range(30)],
     hints={"en": ("Two neighbours share the words from the start of the later one to the end of the earlier one. Halve them: where does the earlier window stop?",
                   "own_words takes (start, end) of every window and gives for each the words that belong to it, numbered in the text. Inside labels, such a word stands start places earlier."),
            "pt": ("Duas vizinhas têm em comum as palavras que vão do começo da segunda ao fim da primeira. Divida-as ao meio: onde a primeira janela para?",
@@ -199,6 +250,40 @@ def all_joined(windows):
                        pt="Quase: quando o número de palavras em comum é ímpar, a do meio está à mesma distância das duas bordas e cabe à primeira janela.")
 def middle_later(windows):
     return cut_at(windows, lambda following, end: (following + end) // 2)
+
+@merge_windows.mistake(en="Each word was answered by the window whose middle is nearest. Windows differ in length, and a short one at the end has its middle near its edge: halve what two windows share.",
+                       pt="Cada palavra ficou com a janela cujo meio está mais perto. As janelas têm tamanhos diferentes, e em uma curta, no fim, o meio fica perto da borda: divida ao meio o que duas janelas têm em comum.")
+def nearest_middle(windows):
+    answers = {}
+    for start, labels in windows:
+        for place, label in enumerate(labels):
+            answers.setdefault(start + place, []).append((abs(place - (len(labels) - 1) / 2), start, label))
+    return [min(answers[word])[2] for word in sorted(answers)]
+
+@merge_windows.mistake(en="Where one window says O and the other a name, the name won. A window can also see a name too many at its edge: ask where the word stands, not what was said.",
+                       pt="Onde uma janela diz O e a outra dá um nome, ganhou o nome. Na borda, uma janela também pode ver um nome a mais: pergunte onde a palavra está, e não o que foi dito.")
+def name_wins(windows):
+    answers = {}
+    for start, labels in windows:
+        for place, label in enumerate(labels, start):
+            if answers.get(place, "O") == "O":
+                answers[place] = label
+    return [answers[word] for word in sorted(answers)]
+
+@merge_windows.mistake(en="Half of the shared words, rounded down, was taken away on both sides. Of an odd number one word is left over, and stands in the result twice.",
+                       pt="Dos dois lados foi retirada a metade das palavras em comum, arredondada para baixo. Se o número é ímpar, sobra uma palavra, que aparece duas vezes no resultado.")
+def odd_twice(windows):
+    merged, end = [], 0
+    for start, labels in windows:
+        half = max(end - start, 0) // 2
+        merged = merged[:len(merged) - half] + labels[half:]
+        end = start + len(labels)
+    return merged
+
+@merge_windows.mistake(en="These are places of words, as own_words gives them. Cut the labels of each window with them.",
+                       pt="Esses são lugares de palavras, como own_words os dá. Recorte com eles os rótulos de cada janela.")
+def places_only(windows):
+    return own_words([(start, start + len(labels)) for start, labels in windows])
 
 @merge_windows.mistake(en="The numbers of words in the text were used as places inside a window. In a window that begins at word 80, word 85 stands at place 5.",
                        pt="Os números das palavras no texto foram usados como posições dentro da janela. Em uma janela que começa na palavra 80, a palavra 85 está na posição 5.")
@@ -252,8 +337,8 @@ def most_precise(found, precision):
     threshold, reached = max(list_precisions(found), key=lambda item: item[1])
     return threshold if reached >= precision else None
 
-@choose_threshold.mistake(en="The search begins at the highest score and takes the first one that will do. Lower ones may do as well: from which end should it begin?",
-                          pt="A busca começa pela maior confiança e fica com a primeira que serve. Mais abaixo também pode haver uma que sirva: por qual ponta ela deve começar?")
+@choose_threshold.mistake(en="The first score that will do was taken, from the top or as the list has them. A lower one may do as well and keeps more: where should the search begin?",
+                          pt="A busca ficou com a primeira confiança que serve, de cima para baixo ou na ordem da lista. Uma mais baixa pode servir também e mantém mais: por onde a busca deve começar?")
 def first_from_top(found, precision):
     return next((threshold for threshold, reached in list_precisions(found) if reached >= precision), None)
 
@@ -261,6 +346,16 @@ def first_from_top(found, precision):
                           pt="A precisão pedida foi tomada como limiar. Uma confiança de 0.9 não promete que 9 em 10 estejam certas: conte quantas estão.")
 def precision_as_threshold(found, precision):
     return precision
+
+@choose_threshold.mistake(en="A threshold that reaches exactly the precision was passed over. At least 0.75 includes 0.75.",
+                          pt="Um limiar que alcança exatamente a precisão foi deixado de lado. No mínimo 0.75 inclui 0.75.")
+def more_than_asked(found, precision):
+    return min((threshold for threshold, reached in list_precisions(found) if reached > precision), default=None)
+
+@choose_threshold.mistake(en="This is the lowest score of an entity that is right. The wrong ones above it are kept as well: how many of all that is kept are right?",
+                          pt="Essa é a menor confiança de uma entidade certa. As erradas acima dela também ficam: de tudo o que fica, quanto está certo?")
+def lowest_right(found, precision):
+    return min((score for score, right in found if right), default=None)
 
 @choose_threshold.mistake(en="An entity that scores exactly as much as the threshold is kept too: >= and not >.",
                           pt="A entidade que tem exatamente a confiança do limiar também fica: >= e não >.")
