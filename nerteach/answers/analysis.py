@@ -318,7 +318,8 @@ def rows_only(probabilities, n):
                        ([(["Ana", ",", "Reis"], ["B-PER", "O", "B-PER"])], [(["Ana", "Reis"], ["B-PER", "I-PER"], ["B-PER", "I-PER"])]),
                        ([(["Reis"], ["B-LOC"])], [(["Reis"], ["B-PER"], ["B-PER"])]), ([(["Ana"], ["B-PER"])], [(["Reis", "7"], ["B-PER", "O"], ["B-PER", "B-LOC"])]),
                        ([(["Ana"], ["B-PER"])], [(["Ana", "Reis"], ["B-PER", "I-PER"], ["B-PER", "O"])]),
-                       ([(["Ana"], ["B-PER"])], [(["Ana", ",", "Reis"], ["B-PER", "O", "B-PER"], ["B-PER", "O", "B-PER"])])]
+                       ([(["Ana"], ["B-PER"])], [(["Ana", ",", "Reis"], ["B-PER", "O", "B-PER"], ["B-PER", "O", "B-PER"])]),
+                       ([(["Ana"], ["B-PER"])], [(["Rosa", ",", "Reis", ",", "Nova"], ["B-PER", "O", "B-PER", "O", "B-LOC"], ["B-PER", "O", "O", "O", "B-PER"])])]
                       + [draw_seen(rng) for _ in range(30)],
     hints={"en": ("Two steps: collect the names of train, each as a whole. Then go through the gold names of test, decide the group of each, and whether the prediction holds the very same span.",
                   "tuple(words[span.start:span.end]) is a name that fits into a set; labels_to_spans gives the spans. Keep a list of True and False for each group."),

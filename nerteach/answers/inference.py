@@ -209,6 +209,7 @@ def first_word(logits, label_ids):
 @exercise(
     cases=lambda rng: [([(0, ["O"])],), ([(0, ["O", "O"]), (2, ["B-PER"])],), ([(0, ["O", "O", "B-LOC"]), (2, ["O", "B-PER", "O"])],),
                        ([(0, ["O", "B-LOC", "B-PER", "O"]), (2, ["B-LOC", "B-ORG", "O", "O"])],),
+                       ([(0, ["O", "O", "O", "B-LOC"]), (2, ["O", "O", "O"])],),
                        ([(0, ["O", "O", "O", "O", "O", "B-LOC"]), (5, ["O", "B-PER"])],)] + [draw_windows(rng) for _ in range(30)],
     hints={"en": ("Two neighbours share the words from the start of the later one to the end of the earlier one. Halve them: where does the earlier window stop?",
                   "own_words takes (start, end) of every window and gives for each the words that belong to it, numbered in the text. Inside labels, such a word stands start places earlier."),
