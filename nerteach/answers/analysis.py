@@ -404,7 +404,7 @@ def zero_when_empty(train, test):
     return {"seen": 0, "unseen": 0} | recall_by_seen.function(train, test)
 
 @recall_by_seen.mistake(en="A group can be empty, and then there is nothing to divide by: leave such a group out.",
-                        pt="Um grupo pode estar vazio, e aí não há por que número dividir: deixe esse grupo de fora.")
+                        pt="Um grupo pode estar vazio, e aí não há por quanto dividir: deixe esse grupo de fora.")
 def divide_by_none(train, test):
     known = [name for name, _ in list_names(train)]
     return {group: sum(hits) / len(hits) for group, hits in group_recall(test, lambda name, span: name in known).items()}
