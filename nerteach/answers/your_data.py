@@ -26,7 +26,7 @@ def draw_place(rng):
 
 
 @exercise(
-    cases=lambda rng: [("🎉 Olinda", 3), ("Olinda 🎉", 0), ("🎉 Ana 🎉", 3), ("São João", 4), ("👩‍🚀 Ana", 6), ("🎉", 2)]
+    cases=lambda rng: [("🎉 Olinda", 3), ("Olinda 🎉", 0), ("🎉 Ana 🎉", 3), ("São João", 4), ("👩‍🚀 Ana", 6), ("🎉🎉Ó🎉🎉", 4), ("🎉", 2)]
     + [draw_place(rng) for _ in range(30)],
     hints={"en": ("How many places does the browser give to 🎉, and how many does Python?",
                   "`offset_map(text, \"utf-16\")` goes from Python's places to the browser's: look for the key that has `place` as its value."),
