@@ -6,11 +6,13 @@ Docs: https://nerteach.github.io/nerteach/answers/languages.html.md"""
 
 # %% auto #0
 __all__ = ['CUT', 'INSIDE', 'OUTSIDE', 'contractions', 'PHRASES', 'draw_cut', 'tokens_per_word', 'mean_of_sentences',
-           'tokens_per_sentence', 'share_of_cut_words', 'only_words_with_tokens', 'words_per_token', 'draw_names',
-           'lost_names', 'capitals_kept', 'accents_kept', 'letters_dropped', 'forms_returned', 'labels_ignored',
-           'draw_contractions', 'trim_contractions', 'cut_everywhere', 'left_without_b', 'capitals_overlooked',
-           'name_dropped', 'names_split', 'draw_phrases', 'find_near_leaks', 'verbatim_only', 'digits_kept',
-           'capitals_counted', 'numbers_equal', 'order_ignored', 'rows_of_train']
+           'tokens_per_sentence', 'share_of_cut_words', 'only_words_with_tokens', 'words_per_token', 'letters_counted',
+           'words_per_sentence', 'whole_numbers', 'draw_names', 'lost_names', 'capitals_kept', 'accents_kept',
+           'letters_dropped', 'forms_returned', 'labels_ignored', 'list_returned', 'outside_words_returned',
+           'accented_names_only', 'draw_contractions', 'trim_contractions', 'cut_everywhere', 'left_without_b',
+           'capitals_overlooked', 'name_dropped', 'names_split', 'next_word_always', 'draw_phrases', 'find_near_leaks',
+           'verbatim_only', 'digits_kept', 'capitals_counted', 'numbers_equal', 'order_ignored', 'rows_of_train',
+           'accents_dropped', 'sentences_returned']
 
 # %% ../../nbs/answers/languages.ipynb #export-imports
 import re
@@ -69,6 +71,24 @@ def only_words_with_tokens(cut):
 @tokens_per_word.mistake(en="This is upside down: words for each token.", pt="A fração está invertida: são palavras por token.")
 def words_per_token(cut):
     return sum(map(len, cut)) / sum(len(tokens) for sentence in cut for tokens in sentence)
+
+@tokens_per_word.mistake(en="Letters were counted: a token is one string of a word's list, however long it is.",
+                         pt="Foram contadas letras: um token é um texto da lista da palavra, seja qual for o tamanho dele.")
+def letters_counted(cut):
+    words = [tokens for sentence in cut for tokens in sentence]
+    return sum(len(token) for tokens in words for token in tokens) / len(words)
+
+
+@tokens_per_word.mistake(en="These are words per sentence: the tokens lie one list further in.",
+                         pt="Essas são palavras por frase: os tokens estão uma lista mais para dentro.")
+def words_per_sentence(cut):
+    return sum(map(len, cut)) / len(cut)
+
+
+@tokens_per_word.mistake(en="The total is divided without a remainder: `//` throws the decimals away, `/` keeps them.",
+                         pt="A divisão perdeu as casas decimais: `//` as joga fora, `/` as mantém.")
+def whole_numbers(cut):
+    return sum(len(tokens) for sentence in cut for tokens in sentence) // sum(map(len, cut))
 
 # %% ../../nbs/answers/languages.ipynb #exercise-lost-names
 INSIDE = ["Pará", "Pelé", "Sé", "Roca", "Leão", "Rosa", "Céu", "Santos", "Ana", "Olinda", "Para"]  # Words inside names, and others
@@ -129,6 +149,23 @@ def labels_ignored(words, labels):
     forms = [strip_accents(word).lower() for word in words]
     return {word for word, form in zip(words, forms) if any(form == other_form and word != other for other, other_form in zip(words, forms))}
 
+@lost_names.mistake(en="The words are the right ones, but they are wanted in a `set`.", pt="As palavras são as certas, mas se pede um `set`.")
+def list_returned(words, labels):
+    outside = {strip_accents(word).lower() for word, label in zip(words, labels) if label == "O"}
+    return [word for word, label in zip(words, labels) if label != "O" and strip_accents(word).lower() in outside]
+
+
+@lost_names.mistake(en="These are the words outside of names that look like a name. Wanted are the words inside names.",
+                    pt="Essas são as palavras de fora que se parecem com um nome. O que se pede são as de dentro dos nomes.")
+def outside_words_returned(words, labels):
+    return lost_names.function(words, ["B-PER" if label == "O" else "O" for label in labels])
+
+
+@lost_names.mistake(en="A word without an accent of its own can be lost as well: `Roca` beside `roça`, or `Rosa` beside `rosa`.",
+                    pt="Uma palavra que não tem acento também pode se perder: `Roca` ao lado de `roça`, ou `Rosa` ao lado de `rosa`.")
+def accented_names_only(words, labels):
+    return {word for word in lost_names.function(words, labels) if strip_accents(word) != word}
+
 # %% ../../nbs/answers/languages.ipynb #exercise-trim-contractions
 contractions = "da das do dos na nas no nos num numa pela pelas pelo pelos à às ao aos pra pro pras pros àquela dela".split()  # as in the lesson
 
@@ -147,7 +184,7 @@ def draw_contractions(rng, names):
 
 @exercise(
     cases=lambda rng: [(["Choveu", "na", "Bahia"], ["O", "B-LOC", "I-LOC"]), (["Banco", "do", "Nordeste"], ["B-ORG", "I-ORG", "I-ORG"]),
-                       (["Na", "Bahia", "choveu"], ["B-LOC", "I-LOC", "O"]), (["da"], ["B-LOC"]), ([], [])]
+                       (["Na", "Bahia", "choveu"], ["B-LOC", "I-LOC", "O"]), (["da"], ["B-LOC"]), (["da", "chuva"], ["B-LOC", "O"]), ([], [])]
     + [draw_contractions(rng, rng.randint(1, 3)) for _ in range(30)],
     hints={"en": ("Which label has a contraction at the beginning of a name, and which has one inside?",
                   "Look for B- on a contraction: it becomes O, and if the next label begins with I-, the name begins there, with B-."),
@@ -198,9 +235,18 @@ def names_split(words, labels):
     trimmed = cut_everywhere(words, labels)
     return [f"B-{label[2:]}" if label.startswith("I-") and before == "O" else label for before, label in zip(["O", *trimmed], trimmed)]
 
+@trim_contractions.mistake(en="The next word became a name although it was none: a mark can hold nothing but a contraction, and then nothing is left of it.",
+                           pt="A palavra seguinte virou nome sem ser: uma marca pode conter só uma contração, e aí não sobra nada dela.")
+def next_word_always(words, labels):
+    trimmed = list(labels)
+    for place, word in enumerate(words):
+        if trimmed[place].startswith("B-") and word.lower() in contractions:
+            trimmed[place:place + 2] = ["O", labels[place]][:len(words) - place]
+    return trimmed
+
 # %% ../../nbs/answers/languages.ipynb #exercise-find-near-leaks
 PHRASES = ["Fundada em 1998 .", "fundada em 2003 .", "Fundada em 98 .", "Founded in 1870 .", "founded in 1870 .", "em Fundada 1998 .",
-           "Population 4512 in 2010", "Population 7720 in 2022", "population 512 in 2010", "in 2010 Population 4512", "Ver também", "ver também", "também Ver"]
+           "Population 4512 in 2010", "Population 7720 in 2022", "population 512 in 2010", "in 2010 Population 4512", "Ver também", "ver também", "também Ver", "ver tambem"]
 
 
 def draw_phrases(rng):
@@ -209,7 +255,7 @@ def draw_phrases(rng):
 
 @exercise(
     cases=lambda rng: [([["Founded", "in", "1998"]], [["Founded", "in", "2003"]]), ([["Ver", "também"], ["Ana"]], [["Rui"], ["ver", "também"]]),
-                       ([["in", "1998"]], [["in", "98"]]), ([["in", "Founded", "1998"]], [["founded", "in", "1998"]]),
+                       ([["in", "1998"]], [["in", "98"]]), ([["o", "metro"]], [["o", "metrô"]]), ([["in", "Founded", "1998"]], [["founded", "in", "1998"]]),
                        ([["Rui"], ["Ana", "1"]], [["ana", "2"]]), ([], [["Ana"]])]
     + [draw_phrases(rng) for _ in range(30)],
     hints={"en": ("Write one step that gives two sentences the same form exactly when they are to count as the same.",
@@ -265,3 +311,15 @@ def order_ignored(train, test):
                          pt="Essas são linhas do treino: o que se pede são as frases de teste.")
 def rows_of_train(train, test):
     return find_near_leaks.function(test, train)
+
+@find_near_leaks.mistake(en="Accents were taken off as well: *metro* and *metrô* are two words, and here only capitals and digits do not count.",
+                         pt="Os acentos também foram tirados: *metro* e *metrô* são duas palavras, e aqui só não contam maiúsculas e algarismos.")
+def accents_dropped(train, test):
+    train, test = ([[strip_accents(word) for word in words] for words in part] for part in (train, test))
+    return find_near_leaks.function(train, test)
+
+
+@find_near_leaks.mistake(en="These are the sentences themselves. Wanted are the numbers of their rows in `test`.",
+                         pt="Essas são as próprias frases. O que se pede são os números das linhas delas em `test`.")
+def sentences_returned(train, test):
+    return [test[row] for row in find_near_leaks.function(train, test)]

@@ -6,11 +6,13 @@ Docs: https://nerteach.github.io/nerteach/answers/scale.html.md"""
 
 # %% auto #0
 __all__ = ['draw_counts', 'part_f1', 'merge_f1', 'mean_of_parts', 'weighted_by_gold', 'mean_without_empty', 'arithmetic_mean',
-           'mean_precision_recall', 'Stream', 'look_at_batches', 'batches', 'all_read_first', 'rest_lost',
-           'same_list_emptied', 'empty_at_the_end', 'item_lost', 'deal', 'gather', 'one_after_another', 'copies_kept',
-           'equal_ones_dropped', 'last_round_dropped', 'cut_from_the_front', 'Passing', 'look_at_samples',
-           'draw_sample', 'first_ones', 'last_ones', 'all_held', 'every_one_gets_in', 'toss_of_a_coin', 'off_by_one',
-           'generator_ignored']
+           'mean_precision_recall', 'recall_only', 'nothing_to_divide_by', 'Stream', 'look_at_batches', 'batches',
+           'all_read_first', 'rest_lost', 'same_list_emptied', 'empty_at_the_end', 'item_lost', 'next_without_end',
+           'sliced', 'first_batch_only', 'never_ends', 'deal', 'gather', 'one_after_another', 'copies_kept',
+           'equal_ones_dropped', 'last_round_dropped', 'cut_from_the_front', 'rounds_as_lists', 'sorted_by_size',
+           'Passing', 'look_at_samples', 'draw_sample', 'first_ones', 'last_ones', 'all_held', 'every_one_gets_in',
+           'toss_of_a_coin', 'off_by_one', 'generator_ignored', 'sample_of_a_list', 'drawn_with_repetition', 'one_in_n',
+           'always_the_same_place']
 
 # %% ../../nbs/answers/scale.ipynb #export-imports
 import random
@@ -76,6 +78,19 @@ def mean_precision_recall(parts):
     recall = sum(part[0] / part[2] if part[2] else 0.0 for part in parts) / len(parts)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
+@merge_f1.mistake(en="This is recall: what was predicted beyond the gold entities costs nothing in it.",
+                  pt="Essa é a revocação: nela, o que foi previsto além das entidades anotadas não custa nada.")
+def recall_only(parts):
+    correct, _, gold = (sum(column) for column in zip(*parts))
+    return correct / gold if gold else 0.0
+
+
+@merge_f1.mistake(en="Nobody predicted or marked an entity in this case, so it divides by zero. The task says what should come out then.",
+                  pt="Neste caso, ninguém previu nem anotou entidade nenhuma, e a divisão é por zero. O enunciado diz o que deve sair então.")
+def nothing_to_divide_by(parts):
+    correct, predicted, gold = (sum(column) for column in zip(*parts))
+    return 2 * correct / (predicted + gold)
+
 # %% ../../nbs/answers/scale.ipynb #exercise-batches
 class Stream:
     "Gives items one by one, and counts them."
@@ -99,7 +114,7 @@ def look_at_batches(answer, items, size):
         return None
     made = iter(made)
     first, read = next(made, None), stream.read
-    return {"batches": [] if first is None else [first, *made], "read_as_needed": read <= size + 1}
+    return {"batches": [] if first is None else [first, *islice(made, len(items) + 3)], "read_as_needed": read <= size + 1}
 
 
 @exercise(
@@ -172,6 +187,31 @@ def item_lost(items, size):
     if batch:
         yield batch
 
+@batches.mistake(en="`next` on a stream that has ended raises StopIteration, and in a function with `yield` that becomes a RuntimeError. A `for` loop ends by itself.",
+                 pt="`next` em um fluxo que acabou levanta StopIteration, e em uma função com `yield` isso vira RuntimeError. Um laço `for` termina sozinho.")
+def next_without_end(items, size):
+    while True:
+        yield [next(items) for _ in range(size)]
+
+
+@batches.mistake(en="A stream has no length and cannot be sliced: all one can do is take its next item.",
+                 pt="Um fluxo não tem tamanho nem pode ser fatiado: só se pode pegar o próximo item.")
+def sliced(items, size):
+    return [items[start:start + size] for start in range(0, len(items), size)]
+
+
+@batches.mistake(en="`return` ends the function at the first batch. `yield` gives it and goes on.",
+                 pt="`return` encerra a função no primeiro lote. `yield` o entrega e segue adiante.")
+def first_batch_only(items, size):
+    return list(islice(items, size))
+
+
+@batches.mistake(en="Empty batches come without end: stop when the stream has nothing left.",
+                 pt="Saem lotes vazios sem fim: pare quando não houver mais nada no fluxo.")
+def never_ends(items, size):
+    while True:
+        yield list(islice(items, size))
+
 # %% ../../nbs/answers/scale.ipynb #exercise-gather
 def deal(results, processes):
     "Deal results out one by one; the last round is filled up with copies of the first ones."
@@ -220,6 +260,17 @@ def last_round_dropped(parts, total):
 def cut_from_the_front(parts, total):
     return copies_kept(parts, total)[-total:]
 
+@gather.mistake(en="These are the rounds, each in a list of its own. Wanted is a single list of numbers.",
+                pt="Essas são as rodadas, cada uma em uma lista. O que se pede é uma lista só, de números.")
+def rounds_as_lists(parts, total):
+    return [list(turn) for turn in zip(*parts)]
+
+
+@gather.mistake(en="The numbers were sorted by size: what is to be restored is the order of the sentences.",
+                pt="Os números foram ordenados pelo valor: a ordem a recuperar é a das frases.")
+def sorted_by_size(parts, total):
+    return sorted(copies_kept(parts, total)[:total])
+
 # %% ../../nbs/answers/scale.ipynb #exercise-draw-sample
 class Passing(str):
     "An item of a stream; a tally counts how many of its kind are held, and the most there were."
@@ -236,7 +287,7 @@ class Passing(str):
 
 
 def look_at_samples(answer, items, size):
-    tallies, samples, runs = [], [], 200
+    tallies, samples, runs = [], [], 120
     for number in [*range(runs), *range(10)]:  # the last ones repeat the first
         tallies.append({"held": 0, "most": 0})
         sample = answer((Passing(item, tallies[-1]) for item in items), size, random.Random(number))
@@ -244,15 +295,18 @@ def look_at_samples(answer, items, size):
             return None
         samples.append(sorted(map(str, sample)))
     drawn, share = Counter(item for sample in samples[:runs] for item in sample), min(1, size / len(items))
-    return {"size": all(len(set(sample)) == len(sample) == min(size, len(items)) for sample in samples),
-            "too_often": [item for item in items if drawn[item] / runs - share > 0.17],
-            "too_seldom": [item for item in items if share - drawn[item] / runs > 0.17],
-            "few_held": max(tally["most"] for tally in tallies) <= size + 3, "same_rng_same_sample": samples[:10] == samples[runs:]}
+    often = [item for item in items if drawn[item] / runs - share > 0.22]
+    seldom = [item for item in items if share - drawn[item] / runs > 0.22]
+    faults = {"wrong_size": any(len(sample) != min(size, len(items)) for sample in samples),
+              "item_twice": any(len(set(sample)) < len(sample) for sample in samples),
+              f"too_often: {' '.join(often)}": often, f"too_seldom: {' '.join(seldom)}": seldom,
+              "too_many_held": max(tally["most"] for tally in tallies) > size + 3, "same_rng_other_sample": samples[:10] != samples[runs:]}
+    return [fault for fault, found in faults.items() if found]
 
 
 @exercise(
-    cases=lambda rng: [(list("ab"), 1), (list("abc"), 1), (list("abcd"), 2), (list("ab"), 3), (list("abcdef"), 1)]
-    + [(list("abcdefghij"[:rng.randint(8, 10)]), rng.randint(2, 4)) for _ in range(2)],
+    cases=lambda rng: [(list("ab"), 1), (list("abcd"), 2), (list("ab"), 3), (list("abcdef"), 1),
+                       (list("abcdefghij"[:rng.randint(8, 10)]), rng.randint(2, 3))],
     observe=look_at_samples,
     hints={"en": ("Keep the first `size` items. After that, how likely must item number n be to get in, if in the end all are to be equally likely?",
                   "Item number n gets in with probability size / n, in the place of a random one. One draw does both: `place = rng.randrange(n)`, and if `place < size`, it goes there."),
@@ -279,8 +333,8 @@ def last_ones(items, size, rng):
     return list(deque(items, size))
 
 
-@draw_sample.mistake(en="`few_held`: the sample is fair, but the whole stream was held in memory to draw it.",
-                     pt="`few_held`: a amostra é justa, mas o fluxo inteiro ficou na memória para sorteá-la.")
+@draw_sample.mistake(en="`too_many_held`: the sample is fair, but the whole stream was held in memory to draw it.",
+                     pt="`too_many_held`: a amostra é justa, mas o fluxo inteiro ficou na memória para sorteá-la.")
 def all_held(items, size, rng):
     items = list(items)
     return rng.sample(items, min(size, len(items)))
@@ -322,7 +376,43 @@ def off_by_one(items, size, rng):
     return sample
 
 
-@draw_sample.mistake(en="`same_rng_same_sample`: the sample is fair, but drawn with `random` instead of `rng`, and nobody can draw it again.",
-                     pt="`same_rng_same_sample`: a amostra é justa, mas foi sorteada com `random` em vez de `rng`, e ninguém consegue repeti-la.")
+@draw_sample.mistake(en="`same_rng_other_sample`: the sample is fair, but drawn with `random` instead of `rng`, and nobody can draw it again.",
+                     pt="`same_rng_other_sample`: a amostra é justa, mas foi sorteada com `random` em vez de `rng`, e ninguém consegue repeti-la.")
 def generator_ignored(items, size, rng):
     return draw_sample.function(items, size, random)
+
+@draw_sample.mistake(en="`rng.sample` needs the whole stream in a list, which may not fit (`too_many_held`), and it fails where there are fewer than `size` items.",
+                     pt="`rng.sample` precisa do fluxo inteiro em uma lista, que talvez não caiba (`too_many_held`), e falha quando há menos de `size` itens.")
+def sample_of_a_list(items, size, rng):
+    return rng.sample(list(items), size)
+
+
+@draw_sample.mistake(en="`item_twice`: each place was drawn by itself, so one item can stand in the sample twice.",
+                     pt="`item_twice`: cada lugar foi sorteado por si; por isso, um item pode aparecer duas vezes na amostra.")
+def drawn_with_repetition(items, size, rng):
+    items = list(items)
+    return [rng.choice(items) for _ in range(size)]
+
+
+@draw_sample.mistake(en="`too_often`: early items stay too often, because item number n gets in with probability 1 / n. There are `size` places for it, not one.",
+                     pt="`too_often`: os primeiros itens ficam demais, porque o de número n entra com probabilidade 1 / n. Há `size` lugares para ele, não um.")
+def one_in_n(items, size, rng):
+    sample = []
+    for number, item in enumerate(items, start=1):
+        if len(sample) < size:
+            sample.append(item)
+        elif rng.random() < 1 / number:
+            sample[rng.randrange(size)] = item
+    return sample
+
+
+@draw_sample.mistake(en="`too_often`: a new item always takes the same place, so whoever stands in the other places stays for ever. Draw the place too.",
+                     pt="`too_often`: o item novo entra sempre no mesmo lugar, e quem está nos outros nunca sai. Sorteie também o lugar.")
+def always_the_same_place(items, size, rng):
+    sample = []
+    for number, item in enumerate(items, start=1):
+        if len(sample) < size:
+            sample.append(item)
+        elif rng.random() < size / number:
+            sample[0] = item
+    return sample

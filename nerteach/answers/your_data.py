@@ -6,11 +6,13 @@ Docs: https://nerteach.github.io/nerteach/answers/your_data.html.md"""
 
 # %% auto #0
 __all__ = ['draw_place', 'python_place', 'left_as_it_is', 'all_emoji', 'counted_too_far', 'wrong_way', 'counted_bytes',
-           'counted_as_seen', 'draw_marks', 'label_marks', 'label_with', 'whole_words_only', 'borders_too',
-           'first_letter_marked', 'every_word_begins', 'no_word_begins', 'draw_two', 'kappa', 'share_agreed',
-           'not_scaled', 'equal_labels', 'thrown_together', 'without_o', 'draw_corpus', 'look_at_draws',
-           'draw_documents', 'rows_one_by_one', 'last_one_cut', 'order_of_the_file', 'stops_too_early', 'seed_ignored',
-           'names_returned']
+           'counted_as_seen', 'one_for_all', 'party_only', 'with_byte_order_mark', 'draw_marks', 'label_marks',
+           'label_with', 'whole_words_only', 'borders_too', 'first_letter_marked', 'every_word_begins',
+           'no_word_begins', 'neighbours_joined', 'no_prefix', 'begins_exactly', 'one_word_marks', 'draw_two', 'kappa',
+           'share_agreed', 'not_scaled', 'equal_labels', 'thrown_together', 'without_o', 'types_only',
+           'labels_counted_again', 'chance_of_o', 'draw_corpus', 'look_at_draws', 'draw_documents', 'rows_one_by_one',
+           'last_one_cut', 'order_of_the_file', 'stops_too_early', 'seed_ignored', 'names_returned', 'wanted_documents',
+           'counted_from_one', 'drawn_again']
 
 # %% ../../nbs/answers/your_data.ipynb #export-imports
 import random
@@ -72,6 +74,23 @@ def counted_bytes(text, place):
 def counted_as_seen(text, place):
     seen = offset_map(text, "graphemes")
     return seen.get(python_place.function(text, place))
+
+@python_place.mistake(en="One was taken off, however many emoji come before the place.",
+                      pt="Foi descontado um, por mais emojis que haja antes da posição.")
+def one_for_all(text, place):
+    return place - any(ord(char) > 0xFFFF for char in text[:python_place.function(text, place)])
+
+
+@python_place.mistake(en="Only 🎉 was looked for. The browser gives two places to every character beyond U+FFFF, 👩 and 🚀 among them.",
+                      pt="Só se procurou o 🎉. O navegador dá duas posições a todo caractere além de U+FFFF, como 👩 e 🚀.")
+def party_only(text, place):
+    return place - text[:python_place.function(text, place)].count("🎉")
+
+
+@python_place.mistake(en="`\"utf-16\"` puts two bytes of its own before the text (the byte order mark), so the cut comes one place too early. `\"utf-16-le\"` does not.",
+                      pt="`\"utf-16\"` põe dois bytes seus antes do texto (a marca de ordem dos bytes), e o corte sai uma posição cedo demais. `\"utf-16-le\"` não põe.")
+def with_byte_order_mark(text, place):
+    return len(text.encode("utf-16")[:2 * place].decode("utf-16", errors="ignore"))
 
 # %% ../../nbs/answers/your_data.ipynb #exercise-label-marks
 def draw_marks(rng, words):
@@ -146,6 +165,30 @@ def every_word_begins(offsets, marks):
 def no_word_begins(offsets, marks):
     return label_with(offsets, marks, lambda left, right, start, end: left < end and right > start, "II")
 
+@label_marks.mistake(en="Two marks side by side became one name: the first word of every mark gets B-, whatever the word before it has.",
+                     pt="Duas marcas vizinhas viraram um nome só: a primeira palavra de cada marca recebe B-, seja qual for o rótulo da anterior.")
+def neighbours_joined(offsets, marks):
+    kinds = no_prefix(offsets, marks)
+    return [kind if kind == "O" else f"{'I' if kind == before else 'B'}-{kind}" for before, kind in zip(["O", *kinds], kinds)]
+
+
+@label_marks.mistake(en="The types are right, but the labels lack their B- and I-.", pt="Os tipos estão certos, mas faltam B- e I- nos rótulos.")
+def no_prefix(offsets, marks):
+    return [label.split("-")[-1] for label in label_marks.function(offsets, marks)]
+
+
+@label_marks.mistake(en="A name got B- only where word and mark begin at the same character. If the mark begins inside the word, that word is its first all the same.",
+                     pt="O nome só recebeu B- onde a palavra e a marca começam no mesmo caractere. Se a marca começa no meio da palavra, essa palavra é a primeira mesmo assim.")
+def begins_exactly(offsets, marks):
+    starts = {start for _, start, _ in marks}
+    return [f"B-{kind}" if left in starts and kind != "O" else f"I-{kind}" if kind != "O" else "O" for (left, _), kind in zip(offsets, no_prefix(offsets, marks))]
+
+
+@label_marks.mistake(en="Only a mark that is exactly one word got its label. A mark can reach over several words, or over part of one.",
+                     pt="Só recebeu rótulo a marca que é exatamente uma palavra. Uma marca pode abranger várias palavras, ou parte de uma.")
+def one_word_marks(offsets, marks):
+    return label_with(offsets, marks, lambda left, right, start, end: (left, right) == (start, end))
+
 # %% ../../nbs/answers/your_data.ipynb #exercise-kappa
 def draw_two(rng):
     first = ["O", "B-PER"] + draw_labels(rng, rng.randint(2, 8), types=("PER", "LOC"))
@@ -202,6 +245,25 @@ def without_o(first, second):
     pairs = [(a, b) for a, b in zip(first, second) if (a, b) != ("O", "O")]
     return kappa.function([a for a, _ in pairs], [b for _, b in pairs])
 
+@kappa.mistake(en="`B-PER` and `I-PER` were taken for one label: they are compared whole.",
+               pt="`B-PER` e `I-PER` foram tomados por um rótulo só: a comparação é do rótulo inteiro.")
+def types_only(first, second):
+    return kappa.function([label[2:] for label in first], [label[2:] for label in second])
+
+
+@kappa.mistake(en="Chance came out too large: the share of a label was added once for every word that has it. Each label counts once.",
+               pt="O acaso saiu grande demais: a parcela de um rótulo foi somada uma vez por palavra que o tem. Cada rótulo entra uma vez só.")
+def labels_counted_again(first, second):
+    chance = sum(first.count(label) * second.count(label) for label in first) / len(first) ** 2
+    return (share_agreed(first, second) - chance) / ((1 - chance) or 1)
+
+
+@kappa.mistake(en="Chance was computed for O alone: two people can agree on B- or I- by chance too.",
+               pt="O acaso foi calculado só para O: duas pessoas também podem concordar por acaso em B- ou I-.")
+def chance_of_o(first, second):
+    chance = first.count("O") * second.count("O") / len(first) ** 2
+    return (share_agreed(first, second) - chance) / (1 - chance)
+
 # %% ../../nbs/answers/your_data.ipynb #exercise-draw-documents
 def draw_corpus(rng):
     documents = [name for name in "abcdefgh"[:rng.randint(5, 8)] for _ in range(rng.randint(2, 4))]
@@ -215,15 +277,16 @@ def look_at_draws(answer, documents, wanted, seed):
     if any(draw is None for draw in draws):
         return None
     draws = [list(draw) for draw in draws]
-    sets = [set(draw) for draw in draws]
-    torn = [len({documents[row] for row in drawn} & {name for row, name in enumerate(documents) if row not in drawn})
-            for drawn in ({row for row in rows if row in range(len(documents))} for rows in sets)]
-    largest = max(Counter(documents).values())
-    return {"rows_once": all(rows <= set(range(len(documents))) and len(rows) == len(draw) for rows, draw in zip(sets, draws)),
-            "torn_documents": min(2, max(torn)), "enough": all(len(rows) >= wanted for rows in sets),
-            "not_too_many": all(len(rows) < wanted + largest for rows in sets),
-            "same_seed_same_rows": all(set(answer(list(documents), wanted, seed + number)) == sets[number] for number in range(3)),
-            "other_seed_other_rows": any(rows != sets[0] for rows in sets)}
+    sets, largest = [set(draw) for draw in draws], max(Counter(documents).values())
+    torn = max(len({documents[row] for row in rows & set(range(len(documents)))} & {name for row, name in enumerate(documents) if row not in rows})
+               for rows in sets)
+    again = [set(answer(list(documents), wanted, seed + number)) for number in range(3)]
+    faults = {"rows_that_do_not_exist": not all(rows <= set(range(len(documents))) for rows in sets),
+              "rows_twice": any(len(rows) < len(draw) for rows, draw in zip(sets, draws)),
+              "one_torn_document": torn == 1, "torn_documents": torn > 1,
+              "too_few": any(len(rows) < wanted for rows in sets), "too_many": any(len(rows) >= wanted + largest for rows in sets),
+              "same_seed_other_rows": again != sets[:3], "other_seed_same_rows": all(rows == sets[0] for rows in sets)}
+    return [fault for fault, found in faults.items() if found]
 
 
 @exercise(
@@ -252,14 +315,14 @@ def rows_one_by_one(documents, wanted, seed):
     return random.Random(seed).sample(range(len(documents)), wanted)
 
 
-@draw_documents.mistake(en="`torn_documents`: whole documents were drawn, but the last one was cut to make the number fit. A few rows too many do no harm.",
-                        pt="`torn_documents`: foram sorteados documentos inteiros, mas o último foi cortado para acertar o número. Algumas linhas a mais não fazem mal.")
+@draw_documents.mistake(en="`one_torn_document`: whole documents were drawn, but the last one was cut to make the number fit. A few rows too many do no harm.",
+                        pt="`one_torn_document`: foram sorteados documentos inteiros, mas o último foi cortado para acertar o número. Algumas linhas a mais não fazem mal.")
 def last_one_cut(documents, wanted, seed):
     return draw_documents.function(documents, wanted, seed)[:wanted]
 
 
-@draw_documents.mistake(en="`other_seed_other_rows`: the documents were taken in the order of the file. Files are sorted, by date or subject, and a test from one end is no sample.",
-                        pt="`other_seed_other_rows`: os documentos foram tomados na ordem do arquivo. Arquivos costumam vir em ordem, por data ou assunto, e um teste tirado de uma ponta não é uma amostra.")
+@draw_documents.mistake(en="`other_seed_same_rows`: the documents were taken in the order of the file. Files are sorted, by date or subject, and a test from one end is no sample.",
+                        pt="`other_seed_same_rows`: os documentos foram tomados na ordem do arquivo. Arquivos costumam vir em ordem, por data ou assunto, e um teste tirado de uma ponta não é uma amostra.")
 def order_of_the_file(documents, wanted, seed):
     rows = []
     for name in dict.fromkeys(documents):
@@ -267,7 +330,7 @@ def order_of_the_file(documents, wanted, seed):
     return rows
 
 
-@draw_documents.mistake(en="`enough`: it stops before there are `wanted` rows.", pt="`enough`: ela para antes de ter `wanted` linhas.")
+@draw_documents.mistake(en="`too_few`: it stops before there are `wanted` rows.", pt="`too_few`: ela para antes de ter `wanted` linhas.")
 def stops_too_early(documents, wanted, seed):
     names, rows = sorted(set(documents)), []
     random.Random(seed).shuffle(names)
@@ -279,13 +342,36 @@ def stops_too_early(documents, wanted, seed):
     return rows
 
 
-@draw_documents.mistake(en="`same_seed_same_rows`: `random.shuffle` without a seed of its own draws another test split every time, and no score can be compared with yesterday's.",
-                        pt="`same_seed_same_rows`: `random.shuffle` sem semente própria sorteia outra partição de teste a cada vez, e nenhuma medida se compara com a de ontem.")
+@draw_documents.mistake(en="`same_seed_other_rows`: `random.shuffle` without a seed of its own draws another test split every time, and no score can be compared with yesterday's.",
+                        pt="`same_seed_other_rows`: `random.shuffle` sem semente própria sorteia outra partição de teste a cada vez, e nenhuma medida se compara com a de ontem.")
 def seed_ignored(documents, wanted, seed):
     return draw_documents.function(documents, wanted, random.random())
 
 
-@draw_documents.mistake(en="`rows_once`: these are names of documents. Wanted are the numbers of the rows, from 0.",
-                        pt="`rows_once`: esses são nomes de documentos. O que se pede são os números das linhas, a partir de 0.")
+@draw_documents.mistake(en="`rows_that_do_not_exist`: these are names of documents. Wanted are the numbers of the rows, from 0.",
+                        pt="`rows_that_do_not_exist`: esses são nomes de documentos. O que se pede são os números das linhas, a partir de 0.")
 def names_returned(documents, wanted, seed):
     return list(dict.fromkeys(documents[row] for row in draw_documents.function(documents, wanted, seed)))
+
+@draw_documents.mistake(en="`too_many`: `wanted` counts rows, and here so many documents were drawn.",
+                        pt="`too_many`: `wanted` conta linhas, e aqui se sorteou esse número de documentos.")
+def wanted_documents(documents, wanted, seed):
+    names = sorted(set(documents))
+    drawn = random.Random(seed).sample(names, min(wanted, len(names)))
+    return [row for row, document in enumerate(documents) if document in drawn]
+
+
+@draw_documents.mistake(en="`rows_that_do_not_exist`: it looks as if rows were counted from 1. The first row is 0.",
+                        pt="`rows_that_do_not_exist`: parece que as linhas foram contadas a partir de 1. A primeira é a 0.")
+def counted_from_one(documents, wanted, seed):
+    return [row + 1 for row in draw_documents.function(documents, wanted, seed)]
+
+
+@draw_documents.mistake(en="`rows_twice`: a document can be drawn again here, and its rows are then counted twice. Shuffle the names once, and go through them.",
+                        pt="`rows_twice`: aqui um documento pode sair de novo, e as linhas dele contam duas vezes. Embaralhe os nomes uma vez e percorra-os.")
+def drawn_again(documents, wanted, seed):
+    rng, rows = random.Random(seed), []
+    while len(rows) < wanted:
+        name = rng.choice(documents)
+        rows += [row for row, document in enumerate(documents) if document == name]
+    return rows
