@@ -6,8 +6,8 @@ Docs: https://nerteach.github.io/nerteach/answers/your_data.html.md"""
 
 # %% auto #0
 __all__ = ['draw_place', 'python_place', 'left_as_it_is', 'all_emoji', 'counted_too_far', 'wrong_way', 'counted_bytes',
-           'counted_as_seen', 'one_for_all', 'party_only', 'with_byte_order_mark', 'draw_marks', 'label_marks',
-           'label_with', 'whole_words_only', 'borders_too', 'first_letter_marked', 'every_word_begins',
+           'counted_as_seen', 'one_for_all', 'one_if_any', 'party_only', 'with_byte_order_mark', 'draw_marks',
+           'label_marks', 'label_with', 'whole_words_only', 'borders_too', 'first_letter_marked', 'every_word_begins',
            'no_word_begins', 'neighbours_joined', 'no_prefix', 'begins_exactly', 'one_word_marks', 'draw_two', 'kappa',
            'share_agreed', 'not_scaled', 'equal_labels', 'thrown_together', 'without_o', 'types_only',
            'labels_counted_again', 'chance_of_o', 'draw_corpus', 'look_at_draws', 'draw_documents', 'rows_one_by_one',
@@ -79,6 +79,12 @@ def counted_as_seen(text, place):
                       pt="Foi descontado um, por mais emojis que haja antes da posição.")
 def one_for_all(text, place):
     return place - any(ord(char) > 0xFFFF for char in text[:python_place.function(text, place)])
+
+
+@python_place.mistake(en="It looks as if one was taken off because there is an emoji somewhere in the text. How many stand before the place?",
+                      pt="Parece que foi descontado um porque há um emoji em algum lugar do texto. Quantos há antes da posição?")
+def one_if_any(text, place):
+    return place - ("🎉" in text)
 
 
 @python_place.mistake(en="Only 🎉 was looked for. The browser gives two places to every character beyond U+FFFF, 👩 and 🚀 among them.",
