@@ -102,7 +102,7 @@ def draw_names(rng, size):
 
 
 @exercise(
-    cases=lambda rng: [(["O", "Pará", "é", "para", "todos"], ["O", "B-LOC", "O", "O", "O"]), (["Leão", "viu", "um", "leão"], ["B-PER", "O", "O", "O"]),
+    cases=lambda rng: [(["Ana", "canta"], ["B-PER", "O"]), (["O", "Pará", "é", "para", "todos"], ["O", "B-LOC", "O", "O", "O"]), (["Leão", "viu", "um", "leão"], ["B-PER", "O", "O", "O"]),
                        (["só", "a", "Sé", "está", "onde", "esta"], ["O", "O", "B-LOC", "O", "O", "O"]),
                        (["Ana", "Pará", "Para"], ["B-PER", "B-LOC", "B-ORG"]), ([], [])]
     + [draw_names(rng, rng.randint(4, 10)) for _ in range(30)],
@@ -146,8 +146,8 @@ def forms_returned(words, labels):
 @lost_names.mistake(en="Words outside of names are among them: the labels say which words can be lost names.",
                     pt="Há palavras de fora dos nomes no meio: os rótulos dizem quais podem ser nomes perdidos.")
 def labels_ignored(words, labels):
-    forms = [strip_accents(word).lower() for word in words]
-    return {word for word, form in zip(words, forms) if any(form == other_form and word != other for other, other_form in zip(words, forms))}
+    outside = {strip_accents(word).lower() for word, label in zip(words, labels) if label == "O"}
+    return {word for word in words if strip_accents(word).lower() in outside}
 
 @lost_names.mistake(en="The words are the right ones, but they are wanted in a `set`.", pt="As palavras são as certas, mas se pede um `set`.")
 def list_returned(words, labels):

@@ -288,7 +288,7 @@ class Passing(str):
 
 def look_at_samples(answer, items, size):
     tallies, samples, runs = [], [], 120
-    for number in [*range(runs), *range(10)]:  # the last ones repeat the first
+    for number in [*range(runs), *range(20)]:  # the last ones repeat the first
         tallies.append({"held": 0, "most": 0})
         sample = answer((Passing(item, tallies[-1]) for item in items), size, random.Random(number))
         if sample is None:
@@ -300,7 +300,7 @@ def look_at_samples(answer, items, size):
     faults = {"wrong_size": any(len(sample) != min(size, len(items)) for sample in samples),
               "item_twice": any(len(set(sample)) < len(sample) for sample in samples),
               f"too_often: {' '.join(often)}": often, f"too_seldom: {' '.join(seldom)}": seldom,
-              "too_many_held": max(tally["most"] for tally in tallies) > size + 3, "same_rng_other_sample": samples[:10] != samples[runs:]}
+              "too_many_held": max(tally["most"] for tally in tallies) > size + 3, "same_rng_other_sample": samples[:20] != samples[runs:]}
     return [fault for fault, found in faults.items() if found]
 
 
