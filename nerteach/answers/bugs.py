@@ -6,21 +6,26 @@ Docs: https://nerteach.github.io/nerteach/answers/bugs.html.md"""
 
 # %% auto #0
 __all__ = ['TYPES', 'NAMES', 'draw_gold', 'draw_prediction', 'draw_word_ids', 'draw_tagged', 'micro_f1', 'draw_pieces',
-           'score_model', 'score_kept', 'every_token', 'further_tokens_inside', 'last_token', 'draw_gaps',
-           'align_words', 'count_on', 'label_every_token', 'jump_inside', 'draw_order', 'draw_label_pieces',
-           'label_pieces', 'relabel', 'odd_is_b', 'next_is_i', 'even_is_b', 'draw_lines', 'score_file', 'read_columns',
-           'other_columns', 'one_number_mended', 'words_counted', 'draw_invalid', 'strict_f1', 'strict_in_name',
-           'strict_in_another_scheme', 'invalid_left_out', 'draw_cut', 'score_long', 'f1_and_support', 'gold_cut',
-           'cut_left_out', 'filled_with_gold', 'plan_rates', 'schedule_over', 'one_long_schedule', 'old_length',
-           'draw_corpus', 'evaluate_memory', 'learn_and_score', 'asked_on_train', 'asked_on_all', 'learned_from_all',
-           'draw_leaky', 'evaluate_new', 'leaks_scored', 'labels_compared_too', 'train_cleaned', 'draw_tokenizer',
-           'look_up_ids', 'find_ids', 'always_uncased', 'always_without_accents', 'never_changed', 'draw_tokens',
-           'group_tokens', 'group_labels', 'ask_every_token', 'tail_lost', 'ask_last_token', 'draw_ids', 'score_ids',
-           'score_named', 'names_lost', 'names_sorted', 'zero_is_o']
+           'score_model', 'score_kept', 'every_token', 'further_tokens_inside', 'last_token', 'tokens_right',
+           'draw_gaps', 'align_words', 'count_on', 'label_every_token', 'jump_inside', 'skip_the_rest', 'one_too_early',
+           'draw_order', 'draw_label_pieces', 'label_pieces', 'relabel', 'odd_is_b', 'next_is_i', 'even_is_b',
+           'repeat_label', 'skip_further', 'first_token_too', 'draw_lines', 'score_file', 'read_columns',
+           'other_columns', 'one_number_mended', 'words_counted', 'whole_row', 'three_numbers', 'draw_invalid',
+           'strict_f1', 'strict_in_name', 'strict_in_another_scheme', 'invalid_left_out', 'scheme_in_quotes',
+           'draw_cut', 'score_long', 'f1_and_support', 'gold_cut', 'cut_left_out', 'filled_with_gold', 'support_mended',
+           'all_numbers', 'plan_rates', 'schedule_over', 'one_long_schedule', 'old_length', 'second_alone',
+           'last_rate_kept', 'last_step_lost', 'draw_corpus', 'evaluate_memory', 'learn_and_score', 'asked_on_train',
+           'asked_on_all', 'learned_from_all', 'learned_from_test', 'draw_leaky', 'evaluate_new', 'leaks_scored',
+           'labels_compared_too', 'train_cleaned', 'leaks_alone', 'lists_in_a_set', 'draw_tokenizer', 'look_up_ids',
+           'find_ids', 'always_uncased', 'always_without_accents', 'never_changed', 'one_setting_for_both',
+           'accents_always_kept', 'draw_tokens', 'group_tokens', 'group_labels', 'ask_every_token', 'tail_lost',
+           'ask_last_token', 'tokens_vote', 'draw_ids', 'score_ids', 'score_named', 'names_lost', 'names_sorted',
+           'zero_is_o', 'names_as_a_list']
 
 # %% ../../nbs/answers/bugs.ipynb #export-imports
 import random
 import warnings
+from collections import Counter
 
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOB1, IOB2
@@ -104,8 +109,8 @@ def score_kept(token_true: list, token_pred: list, word_ids: list, keep) -> floa
     return micro_f1(*([[row[token] for token in tokens] for row, tokens in zip(rows, kept)] for rows in (token_true, token_pred)))
 
 
-@score_model.mistake(en="This is still the program as it was. What is counted twice when a name of one word has two tokens?",
-                     pt="Este ainda é o programa como estava. O que conta duas vezes quando um nome de uma palavra tem dois tokens?")
+@score_model.mistake(en="This still gives what the program gave. What is counted twice when a name of one word has two tokens?",
+                     pt="Isto ainda dá o que o programa dava. O que conta duas vezes quando um nome de uma palavra tem dois tokens?")
 def every_token(token_true, token_pred, word_ids):
     return score_kept(token_true, token_pred, word_ids, lambda ids, token: True)
 
@@ -122,6 +127,12 @@ def further_tokens_inside(token_true, token_pred, word_ids):
                      pt="Agora há um voto por palavra, mas quem vota é o último token. Qual token leva o rótulo da palavra no treino?")
 def last_token(token_true, token_pred, word_ids):
     return score_kept(token_true, token_pred, word_ids, lambda ids, token: ids[token + 1] != ids[token])
+
+@score_model.mistake(en="That is the share of tokens with the right label. It rewards every O; an F1 counts entities.",
+                     pt="Isso é a fração de tokens com o rótulo certo. Ela premia cada O; um F1 conta entidades.")
+def tokens_right(token_true, token_pred, word_ids):
+    same = [true == pred for labels, others in zip(token_true, token_pred) for true, pred in zip(labels, others)]
+    return sum(same) / len(same)
 
 # %% ../../nbs/answers/bugs.ipynb #def-align-words
 def draw_gaps(rng: random.Random) -> tuple[list[int], list[int | None]]:
@@ -151,8 +162,8 @@ def align_words(labels, word_ids):
     return aligned
 
 
-@align_words.mistake(en="This is still the program as it was. Follow `count` by hand in a sentence whose second word has no token.",
-                     pt="Este ainda é o programa como estava. Siga `count` à mão numa frase cuja segunda palavra não tem token.")
+@align_words.mistake(en="This still gives what the program gave. Follow `count` by hand in a sentence whose second word has no token.",
+                     pt="Isto ainda dá o que o programa dava. Siga `count` à mão numa frase cuja segunda palavra não tem token.")
 def count_on(labels, word_ids):
     aligned, count, previous = [], -1, None
     for word in word_ids:
@@ -180,6 +191,17 @@ def jump_inside(labels, word_ids):
             aligned.append(labels[count])
         previous = word
     return aligned
+
+@align_words.mistake(en="The labels are those of the right words, but the list became shorter: every token needs an entry, if only -100.",
+                     pt="Os rótulos são os das palavras certas, mas a lista encolheu: todo token precisa de uma entrada, nem que seja -100.")
+def skip_the_rest(labels, word_ids):
+    return [label for label in align_words.function(labels, word_ids) if label != -100]
+
+
+@align_words.mistake(en="word_ids counts from 0, as the list of labels does: nothing to take off or to add.",
+                     pt="word_ids conta a partir de 0, como a lista de rótulos: não há nada a tirar nem a somar.")
+def one_too_early(labels, word_ids):
+    return [label if label == -100 else labels[word - 1] for label, word in zip(align_words.function(labels, word_ids), word_ids)]
 
 # %% ../../nbs/answers/bugs.ipynb #def-label-pieces
 def draw_order(rng: random.Random) -> list[str]:
@@ -217,8 +239,8 @@ def relabel(labels: list[int], word_ids: list[int | None], change) -> list[int]:
     return [-100 if word is None else change(labels[word]) if word == word_ids[token - 1] else labels[word] for token, word in enumerate(word_ids)]
 
 
-@label_pieces.mistake(en="This is still the program as it was. In which order of the labels is every odd number a B- label? Look at the order that was tried.",
-                      pt="Este ainda é o programa como estava. Em que ordem dos rótulos todo número ímpar é um rótulo B-? Olhe a ordem testada.")
+@label_pieces.mistake(en="This still gives what the program gave. In which order of the labels is every odd number a B- label? Look at the order that was tried.",
+                      pt="Isto ainda dá o que o programa dava. Em que ordem dos rótulos todo número ímpar é um rótulo B-? Olhe a ordem testada.")
 def odd_is_b(labels, word_ids, names):
     return relabel(labels, word_ids, lambda label: label + label % 2)
 
@@ -233,6 +255,23 @@ def next_is_i(labels, word_ids, names):
                       pt="Par em vez de ímpar: serve para outra ordem e estraga a destas lições. Nenhuma conta com o número serve para todas as ordens.")
 def even_is_b(labels, word_ids, names):
     return relabel(labels, word_ids, lambda label: label + 1 - label % 2)
+
+@label_pieces.mistake(en="Further tokens repeat the label of their word: a B- word of two tokens would be two entities. What should follow a B-?",
+                      pt="Os outros tokens repetem o rótulo da palavra: uma palavra B- de dois tokens seria duas entidades. O que deve vir depois de um B-?")
+def repeat_label(labels, word_ids, names):
+    return relabel(labels, word_ids, lambda label: label)
+
+
+@label_pieces.mistake(en="Further tokens are skipped with -100. That is lesson 2's first way; here they are to go on with the entity.",
+                      pt="Os outros tokens são pulados com -100. É o primeiro jeito da lição 2; aqui eles devem continuar a entidade.")
+def skip_further(labels, word_ids, names):
+    return relabel(labels, word_ids, lambda label: -100)
+
+
+@label_pieces.mistake(en="The first token of a word became I- as well: then no entity begins. Only the further tokens change.",
+                      pt="O primeiro token da palavra também virou I-: assim nenhuma entidade começa. Só os outros tokens mudam.")
+def first_token_too(labels, word_ids, names):
+    return [-100 if word is None else names.index(names[labels[word]].replace("B-", "I-")) for word in word_ids]
 
 # %% ../../nbs/answers/bugs.ipynb #def-score-file
 def draw_lines(rng: random.Random) -> tuple[list[str]]:
@@ -260,8 +299,8 @@ def read_columns(lines: list[str]) -> tuple[list[str], list[str]]:
     return [line.split()[1] for line in lines], [line.split()[2] for line in lines]
 
 
-@score_file.mistake(en="This is still the program as it was. F1 is right, and that is what hides it. Which of the three numbers is not?",
-                    pt="Este ainda é o programa como estava. O F1 está certo, e é isso que esconde o erro. Qual dos três números não está?")
+@score_file.mistake(en="This still gives what the program gave. F1 is right, and that is what hides it. Which of the three numbers is not?",
+                    pt="Isto ainda dá o que o programa dava. O F1 está certo, e é isso que esconde o erro. Qual dos três números não está?")
 def other_columns(lines):
     predicted, gold = read_columns(lines)
     scores = score_entities(y_true=[gold], y_pred=[predicted])["overall"]
@@ -282,6 +321,18 @@ def words_counted(lines):
     right = sum(true == pred != "O" for true, pred in zip(gold, predicted))
     n_gold, n_found = (sum(label != "O" for label in labels) for labels in (gold, predicted))
     return {"precision": right / n_found, "recall": right / n_gold, "f1": 2 * right / (n_gold + n_found)}
+
+@score_file.mistake(en="The numbers are right. Return only the three that were asked for: precision, recall and f1.",
+                    pt="Os números estão certos. Devolva só os três pedidos: precision, recall e f1.")
+def whole_row(lines):
+    gold, predicted = read_columns(lines)
+    return score_entities(y_true=[gold], y_pred=[predicted])["overall"]
+
+
+@score_file.mistake(en="The numbers are right. Return them under their names, in a dictionary, as the program did.",
+                    pt="Os números estão certos. Devolva-os com os nomes, num dicionário, como o programa fazia.")
+def three_numbers(lines):
+    return list(score_file.function(lines).values())
 
 # %% ../../nbs/answers/bugs.ipynb #def-strict-f1
 def draw_invalid(rng: random.Random) -> tuple[list, list]:
@@ -304,8 +355,8 @@ def strict_f1(y_true, y_pred):
     return f1_score(y_true, y_pred, mode="strict", scheme=IOB2)
 
 
-@strict_f1.mistake(en="This is still the lenient score, as it was. mode or scheme alone changes nothing, and says nothing: compare with a call that has neither.",
-                   pt="Este ainda é o resultado tolerante, como estava. mode ou scheme sozinhos não mudam nada e não avisam: compare com uma chamada sem nenhum dos dois.")
+@strict_f1.mistake(en="This still gives the lenient score. mode or scheme alone changes nothing, and says nothing: compare with a call that has neither.",
+                   pt="Isto ainda dá o resultado tolerante. mode ou scheme sozinhos não mudam nada e não avisam: compare com uma chamada sem nenhum dos dois.")
 def strict_in_name(y_true, y_pred):
     return f1_score(y_true, y_pred, mode="strict")
 
@@ -322,6 +373,11 @@ def invalid_left_out(y_true, y_pred):
     kept = [row for row, labels in enumerate(y_pred)
             if not any(label.startswith("I-") and (["O", *labels][at][2:] != label[2:]) for at, label in enumerate(labels))]
     return f1_score([y_true[row] for row in kept], [y_pred[row] for row in kept], zero_division=0)
+
+@strict_f1.mistake(en="scheme is one of the classes of seqeval.scheme, such as those imported at the beginning of the page, not its name in quotes.",
+                   pt="scheme é uma das classes de seqeval.scheme, como as importadas no começo da página, e não o nome entre aspas.")
+def scheme_in_quotes(y_true, y_pred):
+    return f1_score(y_true, y_pred, mode="strict", scheme="IOB2")
 
 # %% ../../nbs/answers/bugs.ipynb #def-score-long
 def draw_cut(rng: random.Random) -> tuple[list, list]:
@@ -350,8 +406,8 @@ def f1_and_support(y_true: list, y_pred: list) -> dict:
     return {"f1": scores["f1"], "support": scores["support"]}
 
 
-@score_long.mistake(en="This is still the program as it was. Count the names in gold by hand and compare with the support.",
-                    pt="Este ainda é o programa como estava. Conte à mão os nomes do gabarito e compare com o suporte.")
+@score_long.mistake(en="This still gives what the program gave. Count the names in gold by hand and compare with the support.",
+                    pt="Isto ainda dá o que o programa dava. Conte à mão os nomes do gabarito e compare com o suporte.")
 def gold_cut(y_true, y_pred):
     return f1_and_support([true[:len(pred)] for true, pred in zip(y_true, y_pred)], y_pred)
 
@@ -368,9 +424,20 @@ def cut_left_out(y_true, y_pred):
 def filled_with_gold(y_true, y_pred):
     return f1_and_support(y_true, [pred + true[len(pred):] for true, pred in zip(y_true, y_pred)])
 
+@score_long.mistake(en="The support is right now, but F1 still does not know the names behind the cut: it must be computed with them.",
+                    pt="O suporte agora está certo, mas o F1 ainda não sabe dos nomes depois do corte: ele precisa ser calculado com eles.")
+def support_mended(y_true, y_pred):
+    return gold_cut(y_true, y_pred) | {"support": sum(label.startswith("B-") for labels in y_true for label in labels)}
+
+
+@score_long.mistake(en="The numbers are right. Return only the two that were asked for, f1 and support.",
+                    pt="Os números estão certos. Devolva só os dois pedidos, f1 e support.")
+def all_numbers(y_true, y_pred):
+    return score_entities(y_true=y_true, y_pred=[pred + ["O"] * (len(true) - len(pred)) for true, pred in zip(y_true, y_pred)])["overall"]
+
 # %% ../../nbs/answers/bugs.ipynb #def-plan-rates
 @exercise(
-    cases=lambda rng: [(4, 2, 0.4), (2, 4, 0.4)] + [(rng.randint(2, 9), rng.randint(2, 9), rng.choice((0.1, 0.2, 0.4))) for _ in range(30)],
+    cases=lambda rng: [(4, 2, 1.0), (2, 4, 1.0)] + [(rng.randint(2, 9), rng.randint(2, 9), rng.choice((0.1, 0.2, 0.4))) for _ in range(30)],
     hints={"en": ("Print the rates. What does the second training have to learn with?",
                   "A second training needs a schedule of its own: it begins at the top again, and ends with its own last step."),
            "pt": ("Imprima as taxas. Com que taxa o segundo treinamento deveria aprender?",
@@ -381,8 +448,8 @@ def plan_rates(steps, more, top):
     return first + [top * (1 - step / more) for step in range(more)]
 
 
-@plan_rates.mistake(en="This is still the program as it was. Look at the last of the rates: with them, how far can a weight move?",
-                    pt="Este ainda é o programa como estava. Olhe as últimas taxas: com elas, quanto um peso pode andar?")
+@plan_rates.mistake(en="This still gives what the program gave. Look at the last of the rates: with them, how far can a weight move?",
+                    pt="Isto ainda dá o que o programa dava. Olhe as últimas taxas: com elas, quanto um peso pode andar?")
 def schedule_over(steps, more, top):
     return [top * max(0.0, 1 - step / steps) for step in range(steps + more)]
 
@@ -397,6 +464,23 @@ def one_long_schedule(steps, more, top):
                     pt="Recomeça no topo, mas ainda conta os passos do primeiro treinamento: com mais passos chega a 0 cedo demais, com menos nunca chega.")
 def old_length(steps, more, top):
     return [top * (1 - step / steps) for step in range(steps)] + [top * max(0.0, 1 - step / steps) for step in range(more)]
+
+@plan_rates.mistake(en="Those are the rates of the second training alone. Return them behind those of the first, steps + more in all.",
+                    pt="Essas são só as taxas do segundo treinamento. Devolva-as depois das do primeiro, steps + more ao todo.")
+def second_alone(steps, more, top):
+    return [top * (1 - step / more) for step in range(more)]
+
+
+@plan_rates.mistake(en="The second training goes on at the last rate of the first. It learns, but slowly, and never comes to rest: it was to begin at top and fall.",
+                    pt="O segundo treinamento segue com a última taxa do primeiro. Ele aprende, mas devagar, e nunca se acalma: devia começar em top e cair.")
+def last_rate_kept(steps, more, top):
+    return [top * (1 - min(step, steps - 1) / steps) for step in range(steps + more)]
+
+
+@plan_rates.mistake(en="Two schedules, good. But the second reaches 0 in its last step, which is then lost; the first falls towards 0 without reaching it.",
+                    pt="Dois cronogramas, muito bem. Mas o segundo chega a 0 no último passo, que assim se perde; o primeiro cai rumo a 0 sem chegar lá.")
+def last_step_lost(steps, more, top):
+    return [top * (1 - step / steps) for step in range(steps)] + [top * (1 - step / (more - 1)) for step in range(more)]
 
 # %% ../../nbs/answers/bugs.ipynb #def-evaluate-memory
 def draw_corpus(rng: random.Random) -> tuple[dict]:
@@ -424,8 +508,8 @@ def learn_and_score(learned: list, asked: list) -> float:
     return micro_f1([labels for _, labels in asked], [[memory.get(word, "O") for word in words] for words, _ in asked])
 
 
-@evaluate_memory.mistake(en="This is still the program as it was. Which sentences does the score see, and had the model seen them before?",
-                         pt="Este ainda é o programa como estava. Que frases a medida vê, e o modelo já as tinha visto?")
+@evaluate_memory.mistake(en="This still gives what the program gave. Which sentences does the score see, and had the model seen them before?",
+                         pt="Isto ainda dá o que o programa dava. Que frases a medida vê, e o modelo já as tinha visto?")
 def asked_on_train(corpus):
     return learn_and_score(corpus["train"], corpus["train"])
 
@@ -440,6 +524,11 @@ def asked_on_all(corpus):
                          pt="A medida agora é em test, mas o modelo aprendeu também com test.")
 def learned_from_all(corpus):
     return learn_and_score(corpus["train"] + corpus["test"], corpus["test"])
+
+@evaluate_memory.mistake(en="The two splits have changed places: learn from train, ask on test.",
+                         pt="As duas partes trocaram de lugar: aprenda com train, avalie em test.")
+def learned_from_test(corpus):
+    return learn_and_score(corpus["test"], corpus["train"])
 
 # %% ../../nbs/answers/bugs.ipynb #def-evaluate-new
 def draw_leaky(rng: random.Random) -> tuple[list, list]:
@@ -469,8 +558,8 @@ def evaluate_new(train, test):
     return score_entities(y_true=[labels for _, labels in new], y_pred=y_pred)["overall"]["f1"]
 
 
-@evaluate_new.mistake(en="This is still the program as it was. Is there a sentence in test that stands in train too?",
-                      pt="Este ainda é o programa como estava. Há em test alguma frase que também está em train?")
+@evaluate_new.mistake(en="This still gives what the program gave. Is there a sentence in test that stands in train too?",
+                      pt="Isto ainda dá o que o programa dava. Há em test alguma frase que também está em train?")
 def leaks_scored(train, test):
     return learn_and_score(train, test)
 
@@ -486,6 +575,19 @@ def labels_compared_too(train, test):
 def train_cleaned(train, test):
     asked = [words for words, _ in test]
     return learn_and_score([row for row in train if row[0] not in asked], test)
+
+@evaluate_new.mistake(en="Only the leaks are scored now: the condition is the wrong way round.",
+                      pt="Agora só os vazamentos são avaliados: a condição está ao contrário.")
+def leaks_alone(train, test):
+    known = [words for words, _ in train]
+    return learn_and_score(train, [row for row in test if row[0] in known])
+
+
+@evaluate_new.mistake(en="A list cannot stand in a set; a tuple can: tuple(words).",
+                      pt="Uma lista não cabe num conjunto; uma tupla, sim: tuple(words).")
+def lists_in_a_set(train, test):
+    known = {words for words, _ in train}
+    return learn_and_score(train, [row for row in test if row[0] not in known])
 
 # %% ../../nbs/answers/bugs.ipynb #def-look-up-ids
 def draw_tokenizer(rng: random.Random) -> tuple[list[str], dict]:
@@ -522,8 +624,8 @@ def find_ids(words: list[str], tokenizer: dict) -> list[int]:
     return [tokenizer["vocabulary"].get(word, tokenizer["vocabulary"]["[UNK]"]) for word in words]
 
 
-@look_up_ids.mistake(en="This is still the program as it was. It writes every word as one kind of model wants it. Does the tokenizer that was tried want that?",
-                     pt="Este ainda é o programa como estava. Ele escreve toda palavra como um tipo de modelo quer. O tokenizador testado quer isso?")
+@look_up_ids.mistake(en="This still gives what the program gave. It writes every word as one kind of model wants it. Does the tokenizer that was tried want that?",
+                     pt="Isto ainda dá o que o programa dava. Ele escreve toda palavra como um tipo de modelo quer. O tokenizador testado quer isso?")
 def always_uncased(words, tokenizer):
     return find_ids([strip_accents(word.lower()) for word in words], tokenizer)
 
@@ -538,6 +640,17 @@ def always_without_accents(words, tokenizer):
                      pt="As palavras são buscadas como estão. Isso serve para este modelo; um modelo uncased não tem maiúsculas no vocabulário.")
 def never_changed(words, tokenizer):
     return find_ids(words, tokenizer)
+
+@look_up_ids.mistake(en="One setting decides about both now. A model can want small letters and keep its accents: each has a setting.",
+                     pt="Agora uma configuração só decide as duas coisas. Um modelo pode querer minúsculas e manter os acentos: cada coisa tem a sua.")
+def one_setting_for_both(words, tokenizer):
+    return always_uncased(words, tokenizer) if tokenizer["do_lower_case"] else find_ids(words, tokenizer)
+
+
+@look_up_ids.mistake(en="Capitals follow the settings now, and accents always stay. There is a setting for them too.",
+                     pt="As maiúsculas agora seguem as configurações, e os acentos ficam sempre. Há uma configuração para eles também.")
+def accents_always_kept(words, tokenizer):
+    return find_ids([word.lower() if tokenizer["do_lower_case"] else word for word in words], tokenizer)
 
 # %% ../../nbs/answers/bugs.ipynb #def-group-tokens
 def draw_tokens(rng: random.Random) -> tuple[list]:
@@ -587,8 +700,8 @@ def group_labels(tokens: list) -> list:
     return entities
 
 
-@group_tokens.mistake(en="This is still the program as it was. It asks every token. How many answers should one word have?",
-                      pt="Este ainda é o programa como estava. Ele pergunta a cada token. Quantas respostas uma palavra deve ter?")
+@group_tokens.mistake(en="This still gives what the program gave. It asks every token. How many answers should one word have?",
+                      pt="Isto ainda dá o que o programa dava. Ele pergunta a cada token. Quantas respostas uma palavra deve ter?")
 def ask_every_token(tokens):
     return group_labels(tokens)
 
@@ -606,6 +719,15 @@ def ask_last_token(tokens):
     for word, start, end, label in tokens:
         words[word] = (word, words.get(word, (word, start))[1], end, label)
     return group_labels(list(words.values()))
+
+@group_tokens.mistake(en="The tokens of a word vote now. But only the first of them was trained to answer; the others guess.",
+                      pt="Agora os tokens da palavra votam. Mas só o primeiro foi treinado para responder; os outros chutam.")
+def tokens_vote(tokens):
+    words = {}
+    for word, start, end, label in tokens:
+        words.setdefault(word, []).append((start, end, label))
+    votes = {word: Counter(label for _, _, label in pieces).most_common(1)[0][0] for word, pieces in words.items()}
+    return group_labels([(word, pieces[0][0], pieces[-1][1], votes[word]) for word, pieces in words.items()])
 
 # %% ../../nbs/answers/bugs.ipynb #def-score-ids
 def draw_ids(rng: random.Random) -> tuple[list, list, list]:
@@ -639,8 +761,8 @@ def score_named(gold_ids: list, predicted_ids: list, names: list[str]) -> float:
         return f1_score(y_true, y_pred, zero_division=0)
 
 
-@score_ids.mistake(en="This is still the program as it was. What are the labels called when nobody says so, and what does a score make of such names?",
-                   pt="Este ainda é o programa como estava. Como se chamam os rótulos quando ninguém diz, e o que a medida faz com esses nomes?")
+@score_ids.mistake(en="This still gives what the program gave. What are the labels called when nobody says so, and what does a score make of such names?",
+                   pt="Isto ainda dá o que o programa dava. Como se chamam os rótulos quando ninguém diz, e o que a medida faz com esses nomes?")
 def names_lost(gold_ids, predicted_ids, names):
     return score_named(gold_ids, predicted_ids, [f"LABEL_{i}" for i in range(len(names))])
 
@@ -655,3 +777,9 @@ def names_sorted(gold_ids, predicted_ids, names):
                    pt="LABEL_0 foi tomado por O. O nem sempre é o número 0, e os outros rótulos continuam sem tipo, sem B- e sem I-.")
 def zero_is_o(gold_ids, predicted_ids, names):
     return score_named(gold_ids, predicted_ids, ["O", *(f"LABEL_{i}" for i in range(1, len(names)))])
+
+@score_ids.mistake(en="id2label is a dictionary from number to name, not a list: dict(enumerate(names)).",
+                   pt="id2label é um dicionário de número para nome, não uma lista: dict(enumerate(names)).")
+def names_as_a_list(gold_ids, predicted_ids, names):
+    from transformers import BertConfig
+    return score_named(gold_ids, predicted_ids, BertConfig(id2label=names).id2label)
