@@ -666,7 +666,8 @@ def draw_tokens(rng: random.Random) -> tuple[list]:
 
 
 @exercise(
-    cases=lambda rng: [([(0, 0, 5, "B-ORG"), (0, 5, 9, "B-LOC")],), ([(0, 0, 3, "B-PER"), (1, 4, 7, "O"), (1, 7, 9, "I-PER"), (2, 10, 12, "B-PER")],)]
+    cases=lambda rng: [([(0, 0, 5, "B-ORG"), (0, 5, 9, "B-LOC")],), ([(0, 0, 3, "B-PER"), (1, 4, 7, "O"), (1, 7, 9, "I-PER"), (2, 10, 12, "B-PER")],),
+                       ([(0, 0, 3, "B-LOC"), (0, 3, 5, "O"), (0, 5, 8, "O")],)]
     + [draw_tokens(rng) for _ in range(30)],
     hints={"en": ("Can half a word be an organisation and its other half a place?",
                   "The first token of a word decides. A further token only moves the end of the entity, if its word is in one."),
