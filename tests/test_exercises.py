@@ -1,9 +1,12 @@
 """Exercises: the checks themselves, and every exercise of every lesson against right, wrong and blank answers."""
+import ast
+import io
 import json
 import re
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
 from importlib import import_module
 
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from conftest import ROOT
 from nerteach.data import InputError, Span
 from nerteach.exercises import (LESSONS, TEXTS, Check, Exercises, draw_labels, exercise, find_faults, judge, open_exercises, run_cases,
-                                same_result, summarize_class)
+                                same_result, show_mistakes, summarize_class)
 
 PATH = {"data": "01", "align": "02", "metrics": "03", "train": "04", "analysis": "05", "inference": "06", "languages": "07", "your_data": "08", "scale": "09"}
 HINTS = {"en": ("first", "second"), "pt": ("primeira", "segunda")}
@@ -59,6 +62,24 @@ def test_exercise_stands_in_its_lesson(lesson, name):
         assert shown.startswith(tuple(first)), "a cell that nobody filled in must say so, in the lesson's language"
         key = json.loads((ROOT / "nbs" / "answers" / f"{lesson}.ipynb").read_text(encoding="utf-8"))["cells"]
         assert any(f"## {name}\n" in "".join(cell["source"]) for cell in key)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_answer_key_shows_what_the_checks_say(lesson):
+    cells = json.loads((ROOT / "nbs" / "answers" / f"{lesson}.ipynb").read_text(encoding="utf-8"))["cells"]
+    shows = [cell for cell in cells if "show_mistakes(" in "".join(cell["source"])]
+    assert len(shows) == len(open_exercises(lesson).checks)
+    for cell in shows:
+        with redirect_stdout(io.StringIO()) as printed:
+            exec("".join(cell["source"]), {**vars(import_module(f"nerteach.answers.{lesson}")), "show_mistakes": show_mistakes})
+        assert "".join(text for output in cell["outputs"] for text in output["text"]) == printed.getvalue(), f"{cell['id']}: run nbdev-test --save"
+
+
+def test_names_in_answers_are_no_names_of_the_package():
+    def names(paths):
+        return {node.name for path in paths for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    twice = names((ROOT / "nerteach").glob("*.py")) & names((ROOT / "nerteach" / "answers").glob("*.py"))
+    assert not twice, "the docs site would lead from one to the other"
 
 
 @pytest.mark.parametrize("lesson", PATH)
