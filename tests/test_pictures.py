@@ -68,7 +68,9 @@ PICTURES = {"round_trip": round_trip, "mask": mask, "one_entity": one_entity, "b
 
 
 def drawn_texts(figure):
-    """The texts that really are drawn, each with its box in pixels."""
+    """The texts that really are drawn, each with its box in pixels; a figure is drawn once."""
+    if hasattr(figure, "drawn"):
+        return figure.drawn
     found, draw = [], Text.draw
 
     def note(text, renderer):
@@ -79,7 +81,8 @@ def drawn_texts(figure):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Text, "draw", note)
         figure.canvas.draw()
-    return [(text, text.get_window_extent()) for text in found]
+    figure.drawn = [(text, text.get_window_extent()) for text in found]
+    return figure.drawn
 
 
 def find_overlaps(figure):
