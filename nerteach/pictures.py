@@ -300,7 +300,7 @@ def load_widgets():
 
 def under_slider(widgets, slider, draw):
     "A slider over the picture that `draw` makes of its value; the line under the axis is the picture's alternative text."
-    picture = widgets.HTML()
+    picture, slider.layout.width = widgets.HTML(), "500px"
 
     def show(change) -> None:
         ax = draw(slider.value)
