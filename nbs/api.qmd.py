@@ -9,7 +9,8 @@ from importlib import import_module
 from site_docs import describe
 
 MODULES = ("data", "align", "metrics", "train", "analysis", "inference", "languages", "annotation", "scale", "cli",
-           "check", "calibration", "checkpoint", "alarms")
+           "check", "calibration", "checkpoint", "alarms",
+           "exercises", "pictures")
 
 for module in map(import_module, (f"nerteach.{name}" for name in MODULES)):
     print(f"## {module.__name__}\n\n{module.__doc__.splitlines()[0]}\n")

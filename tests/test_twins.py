@@ -16,7 +16,8 @@ ENGLISH = sorted((ROOT / "nbs" / "en").glob("*.ipynb"))
 def test_the_lessons_and_their_twins_are_there():
     names = [path.stem for path in ENGLISH]
     assert names == ["00_tour", "01_data", "02_align", "03_metrics", "04_train", "05_analysis", "06_inference", "07_languages",
-                     "08_your_data", "09_scale", "10_cli", "11_check", "12_calibration", "13_checkpoint", "14_alarms"]
+                     "08_your_data", "09_scale", "10_cli", "11_check", "12_calibration", "13_checkpoint", "14_alarms",
+                     "15_exercises", "16_pictures", "17_bugs"]
     assert [path.stem for path in sorted((ROOT / "nbs" / "pt").glob("*.ipynb"))] == names
 
 

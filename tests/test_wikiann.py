@@ -72,9 +72,5 @@ def test_train_evaluate_predict_on_wikiann(wikiann, run, tmp_path):
     assert done.returncode == 0, done.stderr
     later = json.loads((tmp_path / "evaluate.json").read_text())["overall"]  # a few long sentences stand in other batches: bf16 may round them otherwise
     assert abs(later["f1"] - scores["test"]["overall"]["f1"]) < 0.001 and later["support"] == 13_958
-    done = run("evaluate", "model", "--corpus", "wikiann", "--precision", "fp32", "--json", "exact.json", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    exact = json.loads((tmp_path / "exact.json").read_text())["overall"]
-    assert abs(exact["f1"] - scores["test"]["overall"]["f1"]) < 0.003 and exact["support"] == 13_958
     done = run("predict", "model", "Albert Einstein was born in Germany.", cwd=tmp_path)
     assert done.returncode == 0 and json.loads(done.stdout)["entities"]

@@ -102,7 +102,7 @@ def on_page_context(context, page, config, nav):
     """Before a page is made: the theme speaks its language, and the switch leads to its twin."""
     folder, _, name = page.url.rpartition("/")
     config.theme["language"] = LANGUAGES.get(folder, LANGUAGES["en"])[0]
-    config.extra["alternate"] = [{"name": own, "lang": lang, "link": f"{code}/{name}"} for code, (_, lang, own) in LANGUAGES.items()] if folder else []
+    config.extra["alternate"] = [{"name": own, "lang": lang, "link": f"{code}/{name}"} for code, (_, lang, own) in LANGUAGES.items()] if folder in LANGUAGES else []
 
 
 def on_post_page(output, page, config):
