@@ -125,12 +125,17 @@ def write_sums(folder: Path) -> None:
     (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
-def main(argv: list[str] | None = None) -> None:
+def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Build the folder from which a class works without internet.")
     parser.add_argument("folder", type=Path, help="where to build it; one that is there is brought up to date, and keeps the wheels for other machines")
     parser.add_argument("--python-version", metavar="3.12", help="Python of the machines in the room, if not this one's")
     parser.add_argument("--platform", nargs="+", default=[], metavar="TAG", help="their kind, as pip names it: win_amd64, macosx_14_0_arm64, manylinux_2_28_x86_64 ...")
     parser.add_argument("--docs", type=Path, metavar="_docs", help="the site that tools/build_site.py built, to read without internet too")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = build_parser()
     args = parser.parse_args(argv)
     if args.docs and not (args.docs / "index.html").is_file():
         parser.error(f"{args.docs} holds no built site: run python tools/build_site.py first, or leave --docs out")
