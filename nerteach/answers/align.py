@@ -7,7 +7,7 @@ Docs: https://nerteach.github.io/nerteach/answers/align.html.md"""
 # %% auto #0
 __all__ = ['NAMES', 'draw_word_ids', 'draw_to_label', 'draw_predicted', 'draw_truncated', 'draw_windows', 'label_tokens',
            'repeat_label', 'count_along', 'outside_at_special', 'outside_at_further', 'lose_word_zero', 'label_last',
-           'leave_out_special', 'label_words', 'take_last', 'skip_lost', 'fill_at_end', 'keep_every_token', 'vote',
+           'leave_out_special', 'return_to_words', 'take_last', 'skip_lost', 'fill_at_end', 'keep_every_token', 'vote',
            'take_by_place', 'fail_at_lost', 'leave_none', 'lost_words', 'overlook_parts', 'blame_truncation',
            'ask_those_there', 'exchange_lists', 'merge_windows', 'let_later_win', 'let_earlier_win', 'join_windows',
            'let_later_win_ties', 'ignore_start', 'miss_by_one', 'begin_at_zero']
@@ -104,7 +104,7 @@ def label_last(word_labels, word_ids):
 def leave_out_special(word_labels, word_ids):
     return [label for word, label in zip(word_ids, label_tokens.function(word_labels, word_ids)) if word is not None]
 
-# %% ../../nbs/answers/align.ipynb #def-label-words
+# %% ../../nbs/answers/align.ipynb #def-return-to-words
 @exercise(
     cases=lambda rng: [(["O", "B-PER", "O"], [None, 0, None], 1), (["O", "B-PER", "I-PER", "O"], [None, 0, 0, None], 1),
                        (["O", "B-PER", "I-PER", "I-PER", "O"], [None, 0, 0, 0, None], 1),
@@ -114,47 +114,47 @@ def leave_out_special(word_labels, word_ids):
            "pt": ("Pergunte por palavra, não por token: onde o número dela aparece primeiro em word_ids?",
                   "Comece com tantos \"O\" quantas são as palavras e escreva um rótulo só no primeiro token de cada uma.")},
 )
-def label_words(token_labels, word_ids, n_words):
+def return_to_words(token_labels, word_ids, n_words):
     return [token_labels[word_ids.index(word)] if word in word_ids else "O" for word in range(n_words)]
 
-@label_words.mistake(en="A word got the answer of its last token: later tokens wrote over the first.",
+@return_to_words.mistake(en="A word got the answer of its last token: later tokens wrote over the first.",
                      pt="A palavra ficou com a resposta do último token dela: os tokens seguintes escreveram por cima do primeiro.")
 def take_last(token_labels, word_ids, n_words):
     found = dict(zip(word_ids, token_labels))
     return [found.get(word, "O") for word in range(n_words)]
 
-@label_words.mistake(en="There are fewer labels than words: a word without a token got none, and those after it moved up.",
+@return_to_words.mistake(en="There are fewer labels than words: a word without a token got none, and those after it moved up.",
                      pt="Há menos rótulos do que palavras: uma palavra sem token ficou sem rótulo, e as seguintes tomaram o lugar dela.")
 def skip_lost(token_labels, word_ids, n_words):
     return [token_labels[word_ids.index(word)] for word in range(n_words) if word in word_ids]
 
-@label_words.mistake(en="The number of labels is right, but the missing O was put at the end. It belongs where the word without a token stands.",
+@return_to_words.mistake(en="The number of labels is right, but the missing O was put at the end. It belongs where the word without a token stands.",
                      pt="O número de rótulos está certo, mas o O que faltava foi posto no fim. O lugar dele é o da palavra sem token.")
 def fill_at_end(token_labels, word_ids, n_words):
     return (skip_lost(token_labels, word_ids, n_words) + ["O"] * n_words)[:n_words]
 
-@label_words.mistake(en="There is a label for every token of a word. A word gets one, however many tokens it has.",
+@return_to_words.mistake(en="There is a label for every token of a word. A word gets one, however many tokens it has.",
                      pt="Há um rótulo para cada token da palavra. A palavra recebe um só, tenha quantos tokens tiver.")
 def keep_every_token(token_labels, word_ids, n_words):
     return [label for label, word in zip(token_labels, word_ids) if word is not None]
 
-@label_words.mistake(en="The tokens of a word voted. They were trained to say nothing after the first, so only the first is asked.",
+@return_to_words.mistake(en="The tokens of a word voted. They were trained to say nothing after the first, so only the first is asked.",
                      pt="Os tokens da palavra votaram. Depois do primeiro, eles não aprenderam a dizer nada; por isso só vale a resposta do primeiro.")
 def vote(token_labels, word_ids, n_words):
     votes = [[label for label, owner in zip(token_labels, word_ids) if owner == word] for word in range(n_words)]
     return [Counter(labels).most_common(1)[0][0] if labels else "O" for labels in votes]
 
-@label_words.mistake(en="The labels were read off one token after the other, as if every word had exactly one. What does word_ids say?",
+@return_to_words.mistake(en="The labels were read off one token after the other, as if every word had exactly one. What does word_ids say?",
                      pt="Os rótulos foram lidos token por token, como se cada palavra tivesse exatamente um. O que diz word_ids?")
 def take_by_place(token_labels, word_ids, n_words):
     return token_labels[1:n_words + 1]
 
-@label_words.mistake(en="index() raises an error for a number that is not there. A word without a token is \"O\": ask first whether it has one.",
+@return_to_words.mistake(en="index() raises an error for a number that is not there. A word without a token is \"O\": ask first whether it has one.",
                      pt="index() dá erro para um número que não está na lista. Uma palavra sem token é \"O\": pergunte antes se ela tem algum.")
 def fail_at_lost(token_labels, word_ids, n_words):
     return [token_labels[word_ids.index(word)] for word in range(n_words)]
 
-@label_words.mistake(en="A word without a token has None. It was not predicted, and so it counts as \"O\".",
+@return_to_words.mistake(en="A word without a token has None. It was not predicted, and so it counts as \"O\".",
                      pt="Uma palavra sem token ficou com None. Ela não foi prevista e, por isso, conta como \"O\".")
 def leave_none(token_labels, word_ids, n_words):
     return [token_labels[word_ids.index(word)] if word in word_ids else None for word in range(n_words)]

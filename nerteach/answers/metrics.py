@@ -6,12 +6,13 @@ Docs: https://nerteach.github.io/nerteach/answers/metrics.html.md"""
 
 # %% auto #0
 __all__ = ['HALF_GOLD', 'draw_counts', 'score_counts', 'swapped', 'ordinary_mean', 'without_two', 'unguarded', 'right_twice',
-           'empty_is_perfect', 'percentages', 'jaccard', 'f1_alone', 'draw_prediction', 'draw_pair', 'match_entities',
-           'words', 'begins', 'places', 'touching', 'swapped_lists', 'in_order', 'joined', 'filled_runs', 'kinds_only',
-           'rates_instead', 'rates_by_metric', 'half_found', 'other_types', 'half_of_names', 'one_half',
-           'half_other_types', 'two_pieces', 'gold_itself', 'nothing', 'one_whole', 'one_invented', 'not_six_labels',
-           'draw_models', 'paired_differences', 'f1_of_draw', 'mean_of_sentences', 'a_less_b', 'without_sign',
-           'each_once', 'all_sentences', 'unguarded_draw', 'mean_of_draws', 'sum_of_sentences']
+           'empty_is_perfect', 'percentages', 'jaccard', 'f1_alone', 'draw_prediction', 'draw_gold_and_predicted',
+           'match_entities', 'words', 'begins', 'places', 'touching', 'swapped_lists', 'in_order', 'joined',
+           'filled_runs', 'kinds_only', 'rates_instead', 'rates_by_metric', 'half_found', 'other_types',
+           'half_of_names', 'one_half', 'half_other_types', 'two_pieces', 'gold_itself', 'nothing', 'one_whole',
+           'one_invented', 'not_six_labels', 'draw_models', 'paired_differences', 'f1_of_draw', 'mean_of_sentences',
+           'a_less_b', 'without_sign', 'each_once', 'all_sentences', 'unguarded_draw', 'mean_of_draws',
+           'sum_of_sentences']
 
 # %% ../../nbs/answers/metrics.ipynb #export-imports
 from random import Random
@@ -131,7 +132,7 @@ def draw_prediction(rng: Random, labels: list[str]) -> list[str]:
     return spans_to_labels(spans, len(labels))
 
 
-def draw_pair(rng: Random) -> tuple[list[str], list[str]]:
+def draw_gold_and_predicted(rng: Random) -> tuple[list[str], list[str]]:
     "Gold and predicted labels of one sentence."
     true = draw_labels(rng, rng.randint(2, 12))
     return true, draw_prediction(rng, true)
@@ -140,7 +141,7 @@ def draw_pair(rng: Random) -> tuple[list[str], list[str]]:
 @exercise(
     cases=lambda rng: [(["B-PER", "I-PER"], ["B-PER", "O"]), (["B-LOC", "O"], ["B-ORG", "O"]), (["B-PER", "I-PER"], ["O", "B-PER"]),
                        (["B-PER", "B-PER"], ["B-PER", "I-PER"]), (["B-PER", "B-PER"], ["O", "B-PER"]), (["O", "B-LOC"], ["O", "B-LOC"]), ([], [])]
-                      + [draw_pair(rng) for _ in range(30)],
+                      + [draw_gold_and_predicted(rng) for _ in range(30)],
     hints={"en": ("Turn both lists into entities first, then compare entities, not labels. When are two entities the same?",
                   "`labels_to_spans` gives the entities of a list of labels; two spans are equal if type, start and end are. Make a `set` of each "
                   "list: how many stand in both?"),
