@@ -213,7 +213,7 @@ def draw_two(rng):
 def kappa(first, second):
     words = len(first)
     agreed = sum(a == b for a, b in zip(first, second)) / words
-    chance = sum(first.count(label) / words * second.count(label) / words for label in set(first))
+    chance = sum(first.count(label) / words * second.count(label) / words for label in sorted(set(first)))
     return (agreed - chance) / (1 - chance)
 
 
