@@ -287,20 +287,26 @@ class Passing(str):
 
 
 def look_at_samples(answer, items, size):
-    tallies, samples, runs = [], [], 120
-    for number in [*range(runs), *range(20)]:  # the last ones repeat the first
-        tallies.append({"held": 0, "most": 0})
-        sample = answer((Passing(item, tallies[-1]) for item in items), size, random.Random(number))
-        if sample is None:
-            return None
-        samples.append(sorted(map(str, sample)))
-    drawn, share = Counter(item for sample in samples[:runs] for item in sample), min(1, size / len(items))
+    def draw(times, wrap):
+        rng = random.Random(0)
+        return [draw_once(map(wrap, items), rng) for _ in range(times)]
+
+    def draw_once(stream, rng):
+        sample = answer(stream, size, rng)
+        return None if sample is None else sorted(map(str, sample))
+
+    tally, runs = {"held": 0, "most": 0}, 120
+    again = draw(20, lambda item: Passing(item, tally))
+    if None in again:
+        return None
+    samples = draw(runs, str)
+    drawn, share = Counter(item for sample in samples for item in sample), min(1, size / len(items))
     often = [item for item in items if drawn[item] / runs - share > 0.22]
     seldom = [item for item in items if share - drawn[item] / runs > 0.22]
     faults = {"wrong_size": any(len(sample) != min(size, len(items)) for sample in samples),
               "item_twice": any(len(set(sample)) < len(sample) for sample in samples),
               f"too_often: {' '.join(often)}": often, f"too_seldom: {' '.join(seldom)}": seldom,
-              "too_many_held": max(tally["most"] for tally in tallies) > size + 3, "same_rng_other_sample": samples[:20] != samples[runs:]}
+              "too_many_held": tally["most"] > size + 3, "same_rng_other_sample": samples[:20] != again}
     return [fault for fault, found in faults.items() if found]
 
 
