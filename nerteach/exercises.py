@@ -79,7 +79,7 @@ class TimeIsUp(BaseException):
 class Outcome:
     "What one case came to."
     value: object = None   # What the answer returned, plain
-    shown: str = ""        # The same as text, or the error in one line
+    shown: str = ""        # What it returned as text, or the error in one line
     error: str = ""        # Name of the error's type; "" if there was none
     printed: str = ""      # What the answer printed meanwhile
 
@@ -104,8 +104,8 @@ def observe_case(observe: Callable, answer, case: tuple) -> Outcome:
     printed = io.StringIO()
     try:
         with redirect_stdout(printed):
-            value = plain(observe(answer, *copy.deepcopy(case)))
-        return Outcome(value, show_value(value), printed=printed.getvalue())
+            value = observe(answer, *copy.deepcopy(case))
+        return Outcome(plain(value), show_value(value), printed=printed.getvalue())
     except TimeIsUp:
         raise
     except BaseException as error:

@@ -196,7 +196,7 @@ def test_a_value_is_judged_by_what_it_does(capsys):
     assert find_faults(two_words) == [] and two_words.source() == '["B-PER", "O"]'
     assert judge(two_words, ["O", "B-LOC"]).state == "right" and judge(two_words, len).state == "value" and judge(two_words, 7).state == "error"
     text = said(["O", "O"], capsys=capsys, item=two_words)
-    assert "came out  [2, 2]" in text and "expected  [1, 2]" in text and "tried" not in text
+    assert "came out  (2, 2)" in text and "expected  (1, 2)" in text and "tried" not in text
 
 
 def test_faults_are_found():
