@@ -216,17 +216,20 @@ def plot_alignment(
     ax=None,                     # matplotlib Axes to draw on; `None` makes one
 ):                               # The Axes
     "Draw words, the tokens they are cut into, and the tokens' labels."
-    ax = new_axes(ax, (0.5 * len(tokens), 2), 80)
+    widths = [max(len(token), len(label)) + 1 for token, label in zip(tokens, token_labels)]  # in letters, which are all equally wide
+    middles = [sum(widths[:token]) + width / 2 for token, width in enumerate(widths)]
+    letters = {"ha": "center", "va": "center", "family": "monospace", "fontsize": 9}
+    ax = new_axes(ax, (0.0755 * sum(widths) + 0.1, 1.3), 96)
     for word, text in enumerate(words):
-        places = [token for token, index in enumerate(word_ids) if index == word]
-        middle = sum(places) / len(places) if places else None
-        if middle is not None:
-            ax.text(middle, 2, text, ha="center", va="bottom", fontsize=8)
-            ax.plot([[middle] * len(places), places], [[1.9] * len(places), [1.25] * len(places)], color="0.6", lw=0.8)
-    for token, (text, label) in enumerate(zip(tokens, token_labels)):
-        ax.text(token, 1, text, ha="center", va="center", fontsize=7, color="black" if label else "0.45")
-        ax.text(token, 0.45, label, ha="center", va="center", fontsize=7, color="tab:blue")
-    ax.set(xlim=(-0.7, len(tokens) - 0.3), ylim=(0.2, 2.4))
+        places = [middle for middle, index in zip(middles, word_ids) if index == word]
+        if places:
+            middle = sum(places) / len(places)
+            ax.text(middle, 0, text, **letters)
+            ax.plot([[middle] * len(places), places], [[0.4] * len(places), [1.6] * len(places)], color="0.6", lw=0.8)
+    for middle, text, label in zip(middles, tokens, token_labels):
+        ax.text(middle, 2, text, **letters, **({} if label else {"color": "#757575"}))
+        ax.text(middle, 3, label, **letters, weight="bold")
+    ax.set(xlim=(0, sum(widths)), ylim=(3.5, -0.5))
     ax.set_axis_off()
     return ax
 

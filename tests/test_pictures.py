@@ -64,7 +64,8 @@ def sentence_loss(lang):
 
 PICTURES = {"round_trip": round_trip, "mask": mask, "one_entity": one_entity, "boundary_error": boundary_error, "sentence_loss": sentence_loss,
             "path": plot_path, "threshold": lambda lang: plot_threshold(SCORES, RIGHT, 30, 0.5, lang),
-            "size": lambda lang: plot_size(measured_sizes(lang), 400, lang)}
+            "size": lambda lang: plot_size(measured_sizes(lang), 400, lang),
+            "alignment": lambda lang: old_plots(lang)["alignment"]()}
 
 
 def drawn_texts(figure):
