@@ -683,6 +683,8 @@ PORTUGUESE = {
     "other language": "outra língua",
     "training sentences": "frases de treino", "short training": "treinamento curto", "full training": "treinamento completo",
     "weights": "pesos", "healthy": "sadio", "rate zero": "taxa zero", "rate too large": "taxa grande demais",
+    "answers": "respostas", "labels": "rótulos", "counts in the loss": "conta na perda", "later piece": "pedaço seguinte",
+    "special token": "token especial", "padding": "preenchimento", "mean": "média",
 }
 
 # %% ../nbs/en/01_data.ipynb #def-say
