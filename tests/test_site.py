@@ -27,7 +27,8 @@ COLAB = "https://colab.research.google.com/github/nerteach/nerteach/blob/main/"
 REPOSITORY = "https://github.com/nerteach/nerteach/blob/main/"
 NAMES = {path.stem: re.sub(r"^\d+_", "", path.stem) for path in sorted((ROOT / "nbs" / "en").glob("*.ipynb"))}  # notebook to page
 LESSONS = [f"{lang}/{page}.html" for lang in ("en", "pt") for page in NAMES.values()]
-PAGES = ["index.html", "api.html", "glossary.html", "en/benchmarks.html", "pt/benchmarks.html", *LESSONS]
+PLAIN = [f"{lang}/{page}.html" for lang in ("en", "pt") for page in ("benchmarks", "teaching", "cheat_sheet")]  # pages that are no notebooks
+PAGES = ["index.html", "api.html", "glossary.html", *PLAIN, *LESSONS]
 SEARCH = {"box": ".md-search__input, .aa-Input", "hit": ".md-search-result__link, .aa-Item a"}  # Material's, Quarto's
 BRIGHTNESS = "getComputedStyle(document.body).backgroundColor.match(/[0-9.]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0)"
 TOGGLE = "label[for^=__palette]:visible, .quarto-color-scheme-toggle:visible"
@@ -136,6 +137,14 @@ def test_a_fault_would_be_seen(page, axe):
     assert "color-contrast" in {rule for rule, _ in find_violations(page, {})}
     page.goto("en/no.html")
     assert any(fault.startswith("404") for fault in page.faults)
+
+
+@pytest.mark.parametrize("lang", ["en", "pt"])
+def test_the_cheat_sheet_is_printed_on_one_page(lang, page):
+    page.goto(f"{lang}/cheat_sheet.html", wait_until="networkidle")
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) == 1
+    page.goto(f"{lang}/teaching.html", wait_until="networkidle")
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) > 1, "pages are not counted"
 
 
 @pytest.mark.parametrize("query, target", [("alignment", "en/align.html"), ("alinhamento", "pt/align.html"),
