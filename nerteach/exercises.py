@@ -314,7 +314,7 @@ TEXTS = {
         "tried": "tried", "got": "came out", "expected": "expected", "printed it": "printed", "hint": "hint",
         "more": "  Another hint: check.{name}.hint()   The solution: check.{name}.solution()",
         "no more": "That was the last hint. The solution: check.{name}.solution()",
-        "open": "not tried", "tries": "{tries} tries", "done": "right at try {tries}",
+        "open": "not tried", "tries": "not yet right, tries: {tries}", "done": "right at try {tries}",
         "summary": "{right} of {all} exercises right"},
     "pt": {
         "right": "✓ Certo. {cases} casos foram testados, e todos deram o que deviam dar.",
@@ -329,7 +329,7 @@ TEXTS = {
         "tried": "testado", "got": "saiu", "expected": "esperado", "printed it": "imprimiu", "hint": "dica",
         "more": "  Outra dica: check.{name}.hint()   A solução: check.{name}.solution()",
         "no more": "Essa foi a última dica. A solução: check.{name}.solution()",
-        "open": "sem tentativa", "tries": "{tries} tentativas", "done": "certo na tentativa {tries}",
+        "open": "sem tentativa", "tries": "ainda não, tentativas: {tries}", "done": "certo na tentativa {tries}",
         "summary": "{right} de {all} exercícios certos"},
 }
 
