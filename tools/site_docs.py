@@ -59,13 +59,17 @@ class TableRenderer(BasicMarkdownRenderer):
 
 
 class finish_page(Processor):
-    """Links to what the package has lead to the page on this site, in the language of the page; the badge stands in the site too."""
+    """Links to what the package has lead to the page on this site, in the language of the page; the badge stands in the site too.
+
+    What the answer keys define is no part of the package: a word in code that happens to be a name there stays a word.
+    """
 
     def begin(self):
         self.folder = "pt" if Path(self.nb.path_).parent.name == "pt" else "en"
 
     def localize(self, text: str) -> str:
-        text = "".join(text).replace(get_config().doc_url, "/").replace("](/en/", f"](/{self.folder}/")
+        text = re.sub(r"\[(`[^`]+`)\]\([^)\s]*/answers/\w+\.html#[\w.]+\)", r"\1", "".join(text))
+        text = text.replace(get_config().doc_url, "/").replace("](/en/", f"](/{self.folder}/")
         return text.replace("https://colab.research.google.com/assets/colab-badge.svg", "/images/colab.svg")
 
     def cell(self, cell):
