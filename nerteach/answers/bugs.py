@@ -352,19 +352,19 @@ def draw_invalid(rng: random.Random) -> tuple[list, list]:
                   "Estrito em relação a quê? A documentação de f1_score do seqeval fala de um segundo argumento ao lado de mode.")},
 )
 def strict_f1(y_true, y_pred):
-    return f1_score(y_true, y_pred, mode="strict", scheme=IOB2)
+    return float(f1_score(y_true, y_pred, mode="strict", scheme=IOB2))
 
 
 @strict_f1.mistake(en="This still gives the lenient score. mode or scheme alone changes nothing, and says nothing: compare with a call that has neither.",
                    pt="Isto ainda dá o resultado tolerante. mode ou scheme sozinhos não mudam nada e não avisam: compare com uma chamada sem nenhum dos dois.")
 def strict_in_name(y_true, y_pred):
-    return f1_score(y_true, y_pred, mode="strict")
+    return float(f1_score(y_true, y_pred, mode="strict"))
 
 
 @strict_f1.mistake(en="Strict now, but in another scheme: in IOB1 an entity begins with I-, and B- only parts two that touch. Which scheme has this gold?",
                    pt="Agora é estrito, mas em outro esquema: no IOB1 a entidade começa com I-, e B- só separa duas encostadas. Em que esquema está este gabarito?")
 def strict_in_another_scheme(y_true, y_pred):
-    return f1_score(y_true, y_pred, mode="strict", scheme=IOB1, zero_division=0)
+    return float(f1_score(y_true, y_pred, mode="strict", scheme=IOB1, zero_division=0))
 
 
 @strict_f1.mistake(en="Sentences with an invalid prediction were left out. Then nothing is strict: their gold names are no longer missed.",
@@ -372,12 +372,12 @@ def strict_in_another_scheme(y_true, y_pred):
 def invalid_left_out(y_true, y_pred):
     kept = [row for row, labels in enumerate(y_pred)
             if not any(label.startswith("I-") and (["O", *labels][at][2:] != label[2:]) for at, label in enumerate(labels))]
-    return f1_score([y_true[row] for row in kept], [y_pred[row] for row in kept], zero_division=0)
+    return float(f1_score([y_true[row] for row in kept], [y_pred[row] for row in kept], zero_division=0))
 
 @strict_f1.mistake(en="scheme is one of the classes of seqeval.scheme, such as those imported at the beginning of the page, not its name in quotes.",
                    pt="scheme é uma das classes de seqeval.scheme, como as importadas no começo da página, e não o nome entre aspas.")
 def scheme_in_quotes(y_true, y_pred):
-    return f1_score(y_true, y_pred, mode="strict", scheme="IOB2")
+    return float(f1_score(y_true, y_pred, mode="strict", scheme="IOB2"))
 
 # %% ../../nbs/answers/bugs.ipynb #def-score-long
 def draw_cut(rng: random.Random) -> tuple[list, list]:
@@ -751,7 +751,7 @@ def score_ids(gold_ids, predicted_ids, names):
     config = BertConfig(id2label=dict(enumerate(names)))
     y_true = [[config.id2label[i] for i in ids] for ids in gold_ids]
     y_pred = [[config.id2label[i] for i in ids] for ids in predicted_ids]
-    return f1_score(y_true, y_pred)
+    return float(f1_score(y_true, y_pred))
 
 
 def score_named(gold_ids: list, predicted_ids: list, names: list[str]) -> float:
@@ -759,7 +759,7 @@ def score_named(gold_ids: list, predicted_ids: list, names: list[str]) -> float:
     y_true, y_pred = ([[names[i] for i in ids] for ids in rows] for rows in (gold_ids, predicted_ids))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return f1_score(y_true, y_pred, zero_division=0)
+        return float(f1_score(y_true, y_pred, zero_division=0))
 
 
 @score_ids.mistake(en="This still gives what the program gave. What are the labels called when nobody says so, and what does a score make of such names?",
