@@ -68,10 +68,8 @@ def fetch_wheels(wheels: Path, machine: dict[str, str], python_version: str | No
             run("pip", "wheel", "--use-pep517", "-w", wheels, *common, *WANTED)
             return
         run("pip", "wheel", "--use-pep517", "--no-deps", "-w", wheels, "-c", pins, "seqeval")  # PyPI has its source only, which suits every machine
-        missing = set(WANTED)
-        while missing:  # pip asks this machine's conditions, so what only the other one needs is asked for by name
-            run("pip", "download", "--only-binary=:all:", "-d", wheels, *target, *common, *WANTED, *sorted(missing))
-            missing = find_missing(wheels, machine)
+        while missing := find_missing(wheels, machine):  # without pip's own search, which would ask this machine's conditions: torch's of Linux
+            run("pip", "download", "--only-binary=:all:", "--no-deps", "-d", wheels, *target, *common, *sorted(missing))
 
 
 def find_missing(wheels: Path, machine: dict[str, str]) -> set[str]:
