@@ -19,6 +19,7 @@ import inspect
 import io
 import json
 import math
+import pprint
 import random
 import statistics
 import sys
@@ -85,8 +86,8 @@ class Outcome:
 
 # %% ../nbs/en/15_exercises.ipynb #def-show-value
 def show_value(value, limit: int = 300) -> str:
-    "A value as text, its middle left out where it is long."
-    text = repr(value)
+    "A value as text on one line, sets in order, its middle left out where it is long."
+    text = pprint.pformat(value, width=1_000_000, sort_dicts=False)
     return text if len(text) <= limit else f"{text[:limit - 60]} … {text[-50:]}"
 
 
@@ -95,7 +96,7 @@ def show_error(error: BaseException, answer) -> str:
     said = (str(error).splitlines() or [""])[0][:200]
     text = f"{type(error).__name__}: {said}" if said else type(error).__name__
     body = getattr(answer, "__code__", None)
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if body and frame.filename == body.co_filename]
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code is body]
     return f"{text} ({answer.__name__}:{lines[-1] - body.co_firstlineno + 1})" if lines else text
 
 # %% ../nbs/en/15_exercises.ipynb #def-observe-case

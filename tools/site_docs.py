@@ -80,8 +80,10 @@ class finish_page(Processor):
                 output.data["text/markdown"] = self.localize(output.data["text/markdown"])
 
     def end(self):
-        """In a twin too a function's table comes before its code."""
+        """In a twin too a function's table comes before its code; an answer key has no tables."""
         cells = self.nb.cells
+        if Path(self.nb.path_).parent.name == "answers":
+            cells[:] = [cell for cell in cells if not getattr(cell, "has_sd", False)]
         for at, (cell, following) in enumerate(zip(cells, cells[1:])):
             if "exec_doc" in getattr(cell, "directives_", ()) and getattr(following, "has_sd", False):
                 cells[at:at + 2] = following, cell
