@@ -308,7 +308,7 @@ TEXTS = {
         "wrong": "✗ Not yet.",
         "error": "✗ Not yet: it stops with an error.",
         "late": "✗ Not yet: it had not ended after {seconds:g} seconds and was stopped. Is there a loop that never ends?",
-        "blank": "○ Nothing to check yet: replace the None or the three dots by your answer. A function must give its result with return.",
+        "blank": "○ Nothing to check yet. Replace the dots or the None; a function ends with return.",
         "printed": "○ It prints its result but returns None: end the function with return instead of print.",
         "function": "○ Hand over the function itself, by its name and without parentheses: check.{name}({given})",
         "value": "○ Hand over the value, not a function.",
@@ -323,7 +323,7 @@ TEXTS = {
         "wrong": "✗ Ainda não.",
         "error": "✗ Ainda não: a execução para com um erro.",
         "late": "✗ Ainda não: não terminou em {seconds:g} segundos e foi interrompida. Há um laço que nunca acaba?",
-        "blank": "○ Ainda não há o que conferir: troque o None ou as reticências pela sua resposta. Uma função devolve o resultado com return.",
+        "blank": "○ Ainda não há o que conferir. Troque as reticências ou o None; uma função termina com return.",
         "printed": "○ A função imprime o resultado, mas devolve None: termine com return em vez de print.",
         "function": "○ Passe a própria função, só o nome, sem parênteses: check.{name}({given})",
         "value": "○ Passe o valor, não uma função.",
@@ -354,7 +354,7 @@ def report(exercise: Exercise, answer, verdict: Verdict, hint: str, lang: str) -
     rows += [("hint", hint)]
     width = max(len(says[row]) for row, _ in rows)
     for row, text in rows:
-        lines += textwrap.wrap(f"  {says[row]:{width}}  {text}", 120, subsequent_indent=" " * (width + 4), replace_whitespace=False, drop_whitespace=True)
+        lines += textwrap.wrap(f"  {says[row]:{width}}  {text}", 92, subsequent_indent=" " * (width + 4), replace_whitespace=False, drop_whitespace=True)
     return "\n".join([*lines, says["more"].format(name=exercise.name)])
 
 # %% ../nbs/en/15_exercises.ipynb #def-check
@@ -486,11 +486,11 @@ def show_mistakes(
     """Print what a check says to each of the mistakes it knows. Raises `AssertionError` if the exercise has a fault."""
     faults = find_faults(exercise, seed=0)
     assert not faults, faults
-    for mistake in exercise.mistakes:
+    for number, mistake in enumerate(exercise.mistakes):
         answer = exercise.answer(mistake.function)
         verdict = judge(exercise, answer, seed=0)
         text = report(exercise, answer, verdict, verdict.mistake.hints[lang], lang)
-        print("\n".join(text.splitlines()[:-1]))
+        print("\n" * bool(number) + "\n".join(text.splitlines()[:-1]))
 
 # %% ../nbs/en/15_exercises.ipynb #def-read-results
 def read_results(path: str | Path) -> dict[str, dict[str, dict]]:
