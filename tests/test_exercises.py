@@ -1,10 +1,12 @@
 """Exercises: the checks themselves, and every exercise of every lesson against right, wrong and blank answers."""
+import _thread
 import ast
 import io
 import json
 import re
 import subprocess
 import sys
+import threading
 import time
 from contextlib import redirect_stdout
 from importlib import import_module
@@ -154,22 +156,64 @@ def test_what_an_answer_prints_is_shown_for_the_case_that_failed(capsys):
 
 
 def stubborn(numbers):
-    end = time.monotonic() + 2  # so that it does not go on beside the other tests
-    while time.monotonic() < end:
+    while True:
         try:
-            while time.monotonic() < end:
+            while True:
                 pass
         except BaseException:
             continue
 
 
-@pytest.mark.parametrize("answer", [stubborn, lambda numbers: time.sleep(2), lambda numbers: [number for number in iter(int, 1)]])
+def catching(numbers):
+    while True:
+        try:
+            sum(range(100))
+        except BaseException:
+            pass
+
+
+def busy(seconds):
+    start = time.process_time()
+    time.sleep(seconds)
+    return (time.process_time() - start) / seconds
+
+
+@pytest.mark.parametrize("answer", [stubborn, catching, lambda numbers: time.sleep(2), lambda numbers: [number for number in iter(int, 1)]])
 def test_a_loop_without_end_is_stopped(answer, capsys):
-    start = time.monotonic()
+    start, screen = time.monotonic(), sys.stdout
     assert run_cases(lambda answer, case: answer(case), answer, [(1,)], seconds=0.2) == []
-    assert time.monotonic() - start < 1.8 and sys.stdout is not None
+    assert time.monotonic() - start < 1.8 and sys.stdout is screen
+    time.sleep(0.7)
+    assert busy(0.3) < 0.5, "the loop goes on"
     print("still here")
     assert capsys.readouterr().out == "still here\n"
+
+
+def test_the_stop_button_gives_the_screen_back(capsys):
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_cases(lambda answer, case: answer(case), lambda numbers: [number for number in iter(int, 1)], [(1,)], seconds=3)
+    print("still here")
+    assert capsys.readouterr().out == "still here\n" and busy(0.2) < 0.5
+
+
+class Speechless(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+def close_screen(numbers):
+    sys.stdout.close()
+    return sum(numbers)
+
+
+def speechless(numbers):
+    raise Speechless
+
+
+@pytest.mark.parametrize("answer, state", [(speechless, "error"), (close_screen, "right")])
+def test_an_answer_that_breaks_what_it_is_watched_with(answer, state, capsys):
+    assert judge(make_total(), answer).state == state and said(answer, capsys=capsys)
 
 
 def test_five_seconds_are_five_seconds(capsys):
@@ -237,13 +281,30 @@ def test_results_add_up_and_make_a_table(tmp_path, capsys):
     assert done.returncode == 0 and done.stderr == "" and "len (2)" in done.stdout.splitlines()[1]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"data": 1}', '{"data": {"total": {"tries": 1}}}'])
+def test_a_new_kernel_loses_no_results(tmp_path, capsys):
+    def fresh():
+        return Exercises("data", "en", {"total": Check(make_total(), "en"), "other": Check(make_total(), "en")})
+    first, second, third = fresh(), fresh(), fresh()
+    first.total(len), first.total(sum), first.save_results(tmp_path / "ana.json")
+    second.total(max), second.other(sum), second.save_results(tmp_path / "ana.json")
+    third.save_results(tmp_path / "ana.json")
+    rows = json.loads((tmp_path / "ana.json").read_text(encoding="utf-8"))["data"]
+    assert (rows["total"]["right_at"], rows["total"]["mistakes"], rows["other"]["right_at"]) == (2, {"len": 1}, 1)
+
+
+def test_a_call_without_an_answer_is_blank(capsys):
+    check = Check(make_total(), "en")
+    check()
+    assert capsys.readouterr().out.startswith("○") and check.tries == 0
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"data": {}}', '{"data": {"total": {"tries": 1, "right_at": 0, "hints": 0, "solution_seen": false, "mistakes": []}}}', '{"data": 1}', '{"data": {"total": {"tries": 1}}}'])
 def test_files_that_hold_no_results(tmp_path, text):
     (tmp_path / "ana.json").write_text(text)
-    with pytest.raises(InputError, match="ana.json"):
+    with pytest.raises(InputError, match="check.save_results"):
         summarize_class(tmp_path)
     done = subprocess.run([sys.executable, "-m", "nerteach.exercises", tmp_path], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 1 and "ana.json" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 1 and "check.save_results" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_an_empty_folder_of_results(tmp_path):

@@ -18,7 +18,7 @@ ARROWS = {"data": set(), "checkpoint": {"data"}, "alarms": {"data"}, "align": {"
           "train": {"data", "align", "checkpoint", "alarms"}, "analysis": {"data", "metrics"}, "inference": {"data", "align", "checkpoint"},
           "languages": {"data", "align", "metrics"}, "annotation": {"data", "metrics", "checkpoint"}, "scale": {"data", "checkpoint"},
           "check": {"data", "align", "languages", "train", "inference"}, "calibration": {"data", "align", "metrics", "inference", "checkpoint"},
-          "exercises": {"data"}, "pictures": {"data", "align", "metrics", "analysis", "annotation", "calibration"},
+          "exercises": {"data", "checkpoint"}, "pictures": {"data", "align", "metrics", "analysis", "annotation", "calibration"},
           "answers": {"exercises", "data", "align", "metrics", "train", "analysis", "inference", "languages", "annotation", "scale", "check", "alarms"},
           "cli": {"data", "align", "metrics", "train", "analysis", "inference", "languages", "scale", "check", "calibration", "checkpoint"}}
 
