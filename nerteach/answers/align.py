@@ -7,10 +7,12 @@ Docs: https://nerteach.github.io/nerteach/answers/align.html.md"""
 # %% auto #0
 __all__ = ['NAMES', 'draw_word_ids', 'draw_to_label', 'draw_predicted', 'draw_truncated', 'draw_windows', 'label_tokens',
            'repeat_label', 'count_along', 'outside_at_special', 'outside_at_further', 'lose_word_zero', 'label_last',
-           'leave_out_special', 'return_to_words', 'take_last', 'skip_lost', 'fill_at_end', 'keep_every_token', 'vote',
-           'take_by_place', 'fail_at_lost', 'leave_none', 'lost_words', 'overlook_parts', 'blame_truncation',
-           'ask_those_there', 'exchange_lists', 'merge_windows', 'let_later_win', 'let_earlier_win', 'join_windows',
-           'let_later_win_ties', 'ignore_start', 'miss_by_one', 'begin_at_zero']
+           'leave_out_special', 'keep_first_only', 'none_to_skip', 'return_to_words', 'take_last', 'skip_lost',
+           'fill_at_end', 'keep_every_token', 'vote', 'take_by_place', 'fail_at_lost', 'leave_none',
+           'pass_over_outside', 'walk_into_padding', 'lost_words', 'overlook_parts', 'blame_truncation',
+           'ask_those_there', 'exchange_lists', 'look_in_cut', 'end_at_last_seen', 'merge_windows', 'let_later_win',
+           'let_earlier_win', 'join_windows', 'let_later_win_ties', 'ignore_start', 'miss_by_one', 'begin_at_zero',
+           'join_and_cut']
 
 # %% ../../nbs/answers/align.ipynb #export-imports
 from collections import Counter
@@ -104,11 +106,21 @@ def label_last(word_labels, word_ids):
 def leave_out_special(word_labels, word_ids):
     return [label for word, label in zip(word_ids, label_tokens.function(word_labels, word_ids)) if word is not None]
 
+@label_tokens.mistake(en="Only the first tokens of words are in the list. It needs a number for every token: where the loss should skip one, IGNORE_INDEX.",
+                      pt="Só os primeiros tokens das palavras estão na lista. Ela precisa de um número por token: onde a perda deve pular, IGNORE_INDEX.")
+def keep_first_only(word_labels, word_ids):
+    return [label for label in label_tokens.function(word_labels, word_ids) if label != IGNORE_INDEX]
+
+@label_tokens.mistake(en="None stands at the tokens to skip. The loss knows one sign for them, and it is a number: IGNORE_INDEX.",
+                      pt="Há None nos tokens a pular. A perda só conhece um sinal para eles, e é um número: IGNORE_INDEX.")
+def none_to_skip(word_labels, word_ids):
+    return [None if label == IGNORE_INDEX else label for label in label_tokens.function(word_labels, word_ids)]
+
 # %% ../../nbs/answers/align.ipynb #def-return-to-words
 @exercise(
     cases=lambda rng: [(["O", "B-PER", "O"], [None, 0, None], 1), (["O", "B-PER", "I-PER", "O"], [None, 0, 0, None], 1),
                        (["O", "B-PER", "I-PER", "I-PER", "O"], [None, 0, 0, 0, None], 1),
-                       (["O", "B-PER", "O"], [None, 0, None], 2), (["O", "B-PER", "O"], [None, 1, None], 2)] + [draw_predicted(rng) for _ in range(30)],
+                       (["O", "B-PER", "O"], [None, 0, None], 2), (["O", "B-PER", "O"], [None, 1, None], 2), (["O", "O", "I-PER", "O"], [None, 0, 0, None], 1)] + [draw_predicted(rng) for _ in range(30)],
     hints={"en": ("Ask for each word, not for each token: where in word_ids does its number stand first?",
                   "Begin with as many \"O\" as there are words, and write a label only at the first token of a word."),
            "pt": ("Pergunte por palavra, não por token: onde o número dela aparece primeiro em word_ids?",
@@ -159,10 +171,25 @@ def fail_at_lost(token_labels, word_ids, n_words):
 def leave_none(token_labels, word_ids, n_words):
     return [token_labels[word_ids.index(word)] if word in word_ids else None for word in range(n_words)]
 
+@return_to_words.mistake(en="A word whose first token says O took the label of a later token. O is an answer too.",
+                         pt="Uma palavra cujo primeiro token diz O ficou com o rótulo de um token seguinte. O também é resposta.")
+def pass_over_outside(token_labels, word_ids, n_words):
+    named = {}
+    for label, word in zip(token_labels, word_ids):
+        if label != "O":
+            named.setdefault(word, label)
+    return [named.get(word, "O") for word in range(n_words)]
+
+@return_to_words.mistake(en="There are more labels than numbers in word_ids: padding lengthens only the labels. Go through word_ids, or through both with zip.",
+                         pt="Há mais rótulos do que números em word_ids: o preenchimento só alonga os rótulos. Percorra word_ids, ou os dois com zip.")
+def walk_into_padding(token_labels, word_ids, n_words):
+    owners = [word_ids[place] for place in range(len(token_labels))]
+    return [token_labels[owners.index(word)] if word in owners else "O" for word in range(n_words)]
+
 # %% ../../nbs/answers/align.ipynb #def-lost-words
 @exercise(
     cases=lambda rng: [([None, 0, 1, None], [None, 0, 1, None], 2), ([None, 0, 1, None], [None, 0, None], 2), ([None, 0, 2, None], [None, 0, 2, None], 3),
-                       ([None, 0, 1, 1, None], [None, 0, 1, None], 2)] + [draw_truncated(rng) for _ in range(30)],
+                       ([None, 0, 1, 1, None], [None, 0, 1, None], 2), ([None, 0, None], [None, 0, None], 2)] + [draw_truncated(rng) for _ in range(30)],
     hints={"en": ("Two lists of word numbers. Count the tokens of each word twice, in whole and in cut: what do the two numbers say?",
                   "No token in whole: vanished. Fewer in cut than in whole: truncated. Ask it of every number below n_words."),
            "pt": ("Duas listas de números de palavras. Conte os tokens de cada palavra duas vezes, em whole e em cut: o que os dois números dizem?",
@@ -193,6 +220,17 @@ def ask_those_there(whole, cut, n_words):
                     pt="As duas listas estão trocadas: primeiro as que sumiram, depois as truncadas.")
 def exchange_lists(whole, cut, n_words):
     return lost_words.function(whole, cut, n_words)[::-1]
+
+@lost_words.mistake(en="Words that truncation took stand in the first list as well. Vanished is only a word that has no token even in whole.",
+                    pt="As palavras que o corte tirou estão também na primeira lista. Só sumiu a palavra que não tem token nem mesmo em whole.")
+def look_in_cut(whole, cut, n_words):
+    return [word for word in range(n_words) if word not in cut], lost_words.function(whole, cut, n_words)[1]
+
+@lost_words.mistake(en="Vanished words at the end of the sentence are missing: the last number in whole need not be that of the last word. What is n_words for?",
+                    pt="Faltam as palavras que sumiram no fim da frase: o último número em whole pode não ser o da última palavra. Para que serve n_words?")
+def end_at_last_seen(whole, cut, n_words):
+    vanished, truncated = lost_words.function(whole, cut, n_words)
+    return [word for word in vanished if word < max((other for other in whole if other is not None), default=0)], truncated
 
 # %% ../../nbs/answers/align.ipynb #def-merge-windows
 @exercise(
@@ -253,3 +291,8 @@ def begin_at_zero(windows, n_words):
     edges = {start + place for start, labels in windows for place in (0, len(labels) - 1)}
     inner = {start + place for start, labels in windows for place in range(1, len(labels) - 1)}
     return ["O" if word in edges - inner else label for word, label in enumerate(merge_windows.function(windows, n_words))]
+
+@merge_windows.mistake(en="The windows were put one after the other and cut off at the number of words. A word that they share is there twice, and pushes out those at the end.",
+                       pt="As janelas foram postas uma atrás da outra e cortadas no número de palavras. Uma palavra em comum aparece duas vezes e empurra para fora as do fim.")
+def join_and_cut(windows, n_words):
+    return join_windows(windows, n_words)[:n_words]

@@ -7,18 +7,19 @@ Docs: https://nerteach.github.io/nerteach/answers/analysis.html.md"""
 # %% auto #0
 __all__ = ['TYPES', 'draw_gold_and_predicted', 'draw_prediction', 'draw_corpus', 'draw_sure', 'draw_names', 'draw_seen',
            'name_errors', 'always_pair', 'touching_pair', 'only_start', 'none_has_no_start', 'inside_only', 'two_names',
-           'swapped_kinds', 'only_missed', 'text_alone', 'count_confusions', 'predicted_first', 'count_words',
-           'whole_only', 'with_diagonal', 'with_boundary', 'none_has_no_type', 'in_order', 'same_start',
-           'every_overlap', 'with_zeros', 'with_nothing', 'read_first', 'list_seen', 'by_mean', 'every_word',
-           'surest_first', 'count_seen_only', 'unseen_as_zero', 'compare_unseen', 'no_word_seen', 'all_rows',
-           'word_first', 'as_they_stand', 'rows_only', 'recall_by_seen', 'group_recall', 'list_names', 'share_found',
-           'name_words', 'any_words', 'same_type_only', 'precision_instead', 'any_type_found', 'overlap_found',
-           'all_names_below', 'zero_when_empty', 'divide_by_none', 'swapped_groups']
+           'swapped_kinds', 'only_missed', 'text_alone', 'type_alone', 'count_confusions', 'predicted_first',
+           'count_words', 'whole_only', 'with_diagonal', 'with_boundary', 'none_has_no_type', 'in_order', 'same_start',
+           'every_overlap', 'with_zeros', 'with_nothing', 'hand_over_labels', 'read_first', 'list_seen', 'by_mean',
+           'every_word', 'surest_first', 'count_seen_only', 'unseen_as_zero', 'compare_unseen', 'no_word_seen',
+           'all_rows', 'word_first', 'as_they_stand', 'rows_only', 'zero_as_unseen', 'unseen_as_sure',
+           'first_sentences', 'recall_by_seen', 'group_recall', 'list_names', 'share_found', 'name_words', 'any_words',
+           'same_type_only', 'precision_instead', 'any_type_found', 'overlap_found', 'all_names_below',
+           'zero_when_empty', 'divide_by_none', 'swapped_groups', 'ignore_capitals']
 
 # %% ../../nbs/answers/analysis.ipynb #export-imports
 from collections import Counter
 
-from ..analysis import confusion_matrix, find_errors, name_kind
+from ..analysis import confusion_matrix, find_errors, name_kind, pair_entities
 from ..data import Span, labels_to_spans, spans_to_labels
 from ..exercises import draw_labels, exercise
 
@@ -56,7 +57,8 @@ def draw_corpus(rng):
 
 def draw_sure(rng):
     "Probabilities of the gold labels of some sentences, some words unseen, and a number of sentences to read."
-    sentences = [[None if rng.random() < 0.2 else round(rng.uniform(0.001, 0.999), 3) for _ in range(rng.randint(1, 6))] for _ in range(rng.randint(1, 6))]
+    drawn = iter(rng.sample(range(1, 1000), 36))  # no two alike, so that only one order is right
+    sentences = [[None if rng.random() < 0.2 else next(drawn) / 1000 for _ in range(rng.randint(1, 6))] for _ in range(rng.randint(1, 6))]
     return sentences, rng.randint(1, 3)
 
 def draw_names(rng, sentences):
@@ -148,6 +150,11 @@ def text_alone(gold, predicted):
     kinds = name_errors.function(gold, predicted)
     return kinds[0] if len(kinds) == 1 else kinds
 
+@name_errors.mistake(en="The type is wrong, and so are the boundaries: the table has a kind for both at once.",
+                     pt="O tipo está errado, e os limites também: a tabela tem um tipo de erro para os dois juntos.")
+def type_alone(gold, predicted):
+    return ["type" if kind == "type and boundary" else kind for kind in name_errors.function(gold, predicted)]
+
 # %% ../../nbs/answers/analysis.ipynb #def-count-confusions
 @exercise(
     cases=lambda rng: [([["B-ORG"]], [["B-LOC"]]), ([["B-ORG"]], [["B-ORG"]]), ([["B-ORG", "I-ORG"]], [["B-LOC", "I-LOC"]]), ([["B-ORG", "I-ORG"]], [["B-LOC", "O"]]),
@@ -229,9 +236,15 @@ def with_nothing(y_true, y_pred):
     matrix = confusion_matrix(y_true=y_true, y_pred=y_pred)
     return {(gold, predicted): count for gold, row in matrix.items() for predicted, count in row.items() if count and gold != predicted}
 
+@count_confusions.mistake(en="pair_entities takes the entities of one sentence, and was handed labels: labels_to_spans makes entities of them. find_errors does both.",
+                          pt="pair_entities recebe as entidades de uma frase, e o que chegou foram rótulos: labels_to_spans os transforma em entidades. find_errors faz as duas coisas.")
+def hand_over_labels(y_true, y_pred):
+    pairs = [pair for true, pred in zip(y_true, y_pred) for pair in pair_entities(true, pred)]
+    return dict(Counter((gold.entity_type, predicted.entity_type) for gold, predicted in pairs if gold and predicted))
+
 # %% ../../nbs/answers/analysis.ipynb #def-read-first
 @exercise(
-    cases=lambda rng: [([[0.9, 0.2]], 1), ([[0.5], [0.1]], 1), ([[None, 0.4]], 1), ([[None], [0.3]], 2), ([[0.2, 0.1], [0.6]], 2),
+    cases=lambda rng: [([[0.9, 0.2]], 1), ([[0.5], [0.1]], 1), ([[None, 0.4]], 1), ([[None], [0.3]], 2), ([[0.2, 0.1], [0.6]], 2), ([[0.0, 0.5], [0.2]], 2),
                        ([[0.4], [0.99, 0.99, 0.99, 0.01]], 2)] + [draw_sure(rng) for _ in range(30)],
     hints={"en": ("Of each sentence you need one thing: its smallest probability, and at which word it stands. Sort the sentences by it.",
                   "enumerate gives the number of a word; drop the None only after that. Put (probability, row, word) into a list, sort it, and take the first n."),
@@ -311,12 +324,27 @@ def as_they_stand(probabilities, n):
 def rows_only(probabilities, n):
     return [row for row, _ in read_first.function(probabilities, n)]
 
+@read_first.mistake(en="A probability of 0.0 was taken for a word that was not seen. In Python 0.0 is false, like None: ask whether it is None.",
+                    pt="Uma probabilidade de 0.0 foi tomada por palavra não vista. Em Python, 0.0 é falso, como None: pergunte se é None.")
+def zero_as_unseen(probabilities, n):
+    return read_first.function([[p or None for p in sentence] for sentence in probabilities], n)
+
+@read_first.mistake(en="A sentence in which the model saw no word stands in the list. Nothing in it can be least probable: leave it out.",
+                    pt="Uma frase em que o modelo não viu palavra nenhuma está na lista. Nada nela pode ser o menos provável: deixe-a de fora.")
+def unseen_as_sure(probabilities, n):
+    return read_first.function([[1 if p is None else p for p in sentence] for sentence in probabilities], n)
+
+@read_first.mistake(en="Only the first n sentences were looked at. Look at all of them, and take the n worst.",
+                    pt="Só as primeiras n frases foram examinadas. Examine todas e fique com as n piores.")
+def first_sentences(probabilities, n):
+    return read_first.function(probabilities[:n], n)
+
 # %% ../../nbs/answers/analysis.ipynb #def-recall-by-seen
 @exercise(
     cases=lambda rng: [([(["Ana"], ["B-PER"])], [(["Ana"], ["B-PER"], ["B-PER"])]), ([(["Ana"], ["B-PER"])], [(["Reis"], ["B-PER"], ["B-LOC"])]),
                        ([(["Rosa"], ["O"])], [(["Rosa"], ["B-PER"], ["B-PER"])]),
                        ([(["Ana", ",", "Reis"], ["B-PER", "O", "B-PER"])], [(["Ana", "Reis"], ["B-PER", "I-PER"], ["B-PER", "I-PER"])]),
-                       ([(["Reis"], ["B-LOC"])], [(["Reis"], ["B-PER"], ["B-PER"])]), ([(["Ana"], ["B-PER"])], [(["Reis", "7"], ["B-PER", "O"], ["B-PER", "B-LOC"])]),
+                       ([(["Reis"], ["B-LOC"])], [(["Reis"], ["B-PER"], ["B-PER"])]), ([(["rosa"], ["B-PER"])], [(["Rosa"], ["B-PER"], ["B-PER"])]), ([(["Ana"], ["B-PER"])], [(["Reis", "7"], ["B-PER", "O"], ["B-PER", "B-LOC"])]),
                        ([(["Ana"], ["B-PER"])], [(["Ana", "Reis"], ["B-PER", "I-PER"], ["B-PER", "O"])]),
                        ([(["Ana"], ["B-PER"])], [(["Ana", ",", "Reis"], ["B-PER", "O", "B-PER"], ["B-PER", "O", "B-PER"])]),
                        ([(["Ana"], ["B-PER"])], [(["Rosa", ",", "Reis", ",", "Nova"], ["B-PER", "O", "B-PER", "O", "B-LOC"], ["B-PER", "O", "O", "O", "B-PER"])])]
@@ -413,3 +441,9 @@ def divide_by_none(train, test):
                         pt="Os grupos estão trocados: seen é o que está no treino.")
 def swapped_groups(train, test):
     return {{"seen": "unseen", "unseen": "seen"}[group]: recall for group, recall in recall_by_seen.function(train, test).items()}
+
+@recall_by_seen.mistake(en="rosa and Rosa were taken for the same name. Capitals count.",
+                        pt="rosa e Rosa foram tomadas como o mesmo nome. Maiúsculas contam.")
+def ignore_capitals(train, test):
+    known = [[word.lower() for word in name] for name, _ in list_names(train)]
+    return share_found(group_recall(test, lambda name, span: [word.lower() for word in name] in known))

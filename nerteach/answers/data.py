@@ -6,11 +6,12 @@ Docs: https://nerteach.github.io/nerteach/answers/data.html.md"""
 
 # %% auto #0
 __all__ = ['draw_predicted', 'draw_conll', 'draw_splits', 'count_names', 'count_words', 'count_all_types', 'count_groups',
-           'count_bare_type', 'count_inside', 'tuples', 'read_spans', 'end_at_last', 'forget_last', 'need_begin',
-           'merge_neighbours', 'ignore_type', 'one_word_each', 'read_sentences', 'lose_last', 'take_second',
-           'keep_empty', 'keep_docstart', 'split_at_spaces', 'pair_words', 'break_at_empty', 'keep_collecting',
-           'clear_lists', 'find_leaked', 'compare_exactly', 'forget_case', 'forget_spaces', 'forget_accents',
-           'compare_places', 'ignore_order', 'give_train_places', 'give_sentences']
+           'count_bare_type', 'count_inside', 'cut_outside', 'tuples', 'read_spans', 'end_at_last', 'forget_last',
+           'need_begin', 'merge_neighbours', 'ignore_type', 'one_word_each', 'keep_prefix', 'bridge_outside',
+           'read_sentences', 'lose_last', 'take_second', 'keep_empty', 'keep_docstart', 'split_at_spaces', 'pair_words',
+           'break_at_empty', 'keep_collecting', 'clear_lists', 'split_at_tabs', 'find_leaked', 'compare_exactly',
+           'forget_case', 'forget_spaces', 'forget_accents', 'compare_places', 'ignore_order', 'give_train_places',
+           'give_sentences', 'drop_accents', 'find_inside', 'once_per_match', 'first_place_only']
 
 # %% ../../nbs/answers/data.ipynb #export-imports
 import unicodedata
@@ -74,6 +75,11 @@ def count_bare_type(labels, entity_type):
 def count_inside(labels, entity_type):
     return labels.count("I-" + entity_type)
 
+@count_names.mistake(en="O has no hyphen, so split(\"-\") gives one piece, and asking for the second is an error. Need the label be cut at all?",
+                        pt="O não tem hífen: split(\"-\") dá um pedaço só, e pedir o segundo é um erro. É preciso mesmo cortar o rótulo?")
+def cut_outside(labels, entity_type):
+    return sum(label.split("-")[1] == entity_type and label[0] == "B" for label in labels)
+
 # %% ../../nbs/answers/data.ipynb #def-read-spans
 def tuples(answer, labels):
     "What is compared: `Span`s, which the lesson has as well, as tuples."
@@ -82,7 +88,7 @@ def tuples(answer, labels):
 
 @exercise(
     cases=lambda rng: [(["B-PER", "O"],), (["B-PER", "I-PER", "O"],), (["O", "B-LOC"],), (["B-PER", "B-PER", "O"],), (["I-LOC", "O"],),
-                       (["B-PER", "I-LOC", "O"],), ([],)] + [(draw_predicted(rng),) for _ in range(30)],
+                       (["B-PER", "I-LOC", "O"],), (["B-PER", "O", "I-PER"],), ([],)] + [(draw_predicted(rng),) for _ in range(30)],
     observe=tuples,
     hints={"en": ("Go through the labels once. At which labels does an entity begin, and at which does an open one go on?",
                   "An entity goes on only at I- with its own type. At B-, and at every other I-, a new one begins."),
@@ -129,6 +135,22 @@ def ignore_type(labels):
                     pt="Cada palavra de um nome virou uma entidade. O que o I- diz da palavra que vem antes?")
 def one_word_each(labels):
     return [(label[2:], place, place + 1) for place, label in enumerate(labels) if label != "O"]
+
+@read_spans.mistake(en="The first element is a whole label. The type is what stands behind B- or I-.",
+                    pt="O primeiro elemento é um rótulo inteiro. O tipo é o que vem depois de B- ou I-.")
+def keep_prefix(labels):
+    return [(labels[start], start, end) for _, start, end in read_spans.function(labels)]
+
+@read_spans.mistake(en="An entity went on across a word with O. O ends it: an I- behind that begins a new one.",
+                    pt="Uma entidade continuou por cima de uma palavra com O. O a encerra: um I- depois dele começa outra.")
+def bridge_outside(labels):
+    spans = []
+    for place, label in enumerate(labels):
+        if label[0] == "I" and spans and spans[-1][0] == label[2:]:
+            spans[-1] = (*spans[-1][:2], place + 1)
+        elif label != "O":
+            spans.append((label[2:], place, place + 1))
+    return spans
 
 # %% ../../nbs/answers/data.ipynb #def-read-sentences
 @exercise(
@@ -213,10 +235,26 @@ def clear_lists(lines):
     sentences = read_sentences.function(lines)
     return [([], []) for _ in sentences[:-1]] + [sentences[-1] if lines[-1] else ([], [])]
 
+@read_sentences.mistake(en="Word and label stick together where a space parts them: split(\"\\t\") cuts at tabs only.",
+                        pt="A palavra e o rótulo ficam grudados quando um espaço os separa: split(\"\\t\") só corta nas tabulações.")
+def split_at_tabs(lines):
+    sentences, words, labels = [], [], []
+    for line in [*lines, ""]:
+        if line.startswith("-DOCSTART-"):
+            continue
+        if line:
+            words.append(line.split("\t")[0])
+            labels.append(line.split("\t")[-1])
+        elif words:
+            sentences.append((words, labels))
+            words, labels = [], []
+    return sentences
+
 # %% ../../nbs/answers/data.ipynb #def-find-leaked
 @exercise(
     cases=lambda rng: [(["Ana."], ["Ana.", "Rui."]), (["Ana.", "Eva."], ["Eva."]), (["Ana."], ["Rui.", "ANA."]), (["Ana, Eva."], ["Ana,  Eva. "]),
-                       (["José."], ["Jose\u0301."]), (["Ana Eva"], ["Eva Ana"])] + [draw_splits(rng) for _ in range(30)],
+                       (["José."], ["Jose\u0301."]), (["Ana Eva"], ["Eva Ana"]), (["José."], ["Jose."]), (["Ana, Eva."], ["Eva."]),
+                       (["Ana.", "Eva.", "ANA."], ["Ana."]), (["Ana."], ["Ana.", "ANA."])] + [draw_splits(rng) for _ in range(30)],
     hints={"en": ("Bring every sentence into one form first, the same in both lists. What has to disappear in it?",
                   "normalize for accents, lower() or casefold() for case, \" \".join(text.split()) for spaces; then ask whether the form is in the set of train's forms."),
            "pt": ("Primeiro ponha todas as frases em uma mesma forma, nas duas listas. O que tem de sumir nela?",
@@ -271,3 +309,26 @@ def give_train_places(train, test):
                     pt="Essas são as próprias frases. O que se pede é a posição de cada uma no teste, contada a partir de 0.")
 def give_sentences(train, test):
     return [test[place] for place in find_leaked.function(train, test)]
+
+@find_leaked.mistake(en="Jose and José were taken for the same. What does not count is how an accent is typed; whether there is one counts.",
+                    pt="Jose e José foram tomados como iguais. O que não conta é o modo de digitar um acento; ter ou não ter acento conta.")
+def drop_accents(train, test):
+    bare = [["".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c)) for text in texts] for texts in (train, test)]
+    return find_leaked.function(*bare)
+
+@find_leaked.mistake(en="A test sentence that is only a part of a training sentence was taken for a leak. The whole sentences must be the same.",
+                    pt="Uma frase de teste que é só parte de uma frase de treino foi tomada como vazamento. As frases inteiras têm de ser iguais.")
+def find_inside(train, test):
+    forms = [[" ".join(unicodedata.normalize("NFC", text).casefold().split()) for text in texts] for texts in (train, test)]
+    return [place for place, text in enumerate(forms[1]) if any(text in other for other in forms[0])]
+
+@find_leaked.mistake(en="A position stands in the list once for every match. Train may hold a sentence twice; the test sentence still leaks once.",
+                    pt="Uma posição aparece uma vez para cada coincidência. O treino pode ter a mesma frase duas vezes; a de teste vaza uma vez só.")
+def once_per_match(train, test):
+    return [place for place, text in enumerate(test) for other in train if find_leaked.function([other], [text])]
+
+@find_leaked.mistake(en="Two test sentences that are the same both leak, and index() gives the first place for both: enumerate knows the place of each.",
+                    pt="Duas frases de teste iguais vazam as duas, e index() dá o lugar da primeira para ambas: enumerate sabe o lugar de cada uma.")
+def first_place_only(train, test):
+    forms = [" ".join(unicodedata.normalize("NFC", text).casefold().split()) for text in test]
+    return [forms.index(forms[place]) for place in find_leaked.function(train, test)]

@@ -6,13 +6,13 @@ Docs: https://nerteach.github.io/nerteach/answers/metrics.html.md"""
 
 # %% auto #0
 __all__ = ['HALF_GOLD', 'draw_counts', 'score_counts', 'swapped', 'ordinary_mean', 'without_two', 'unguarded', 'right_twice',
-           'empty_is_perfect', 'percentages', 'jaccard', 'f1_alone', 'draw_prediction', 'draw_gold_and_predicted',
-           'match_entities', 'words', 'begins', 'places', 'touching', 'swapped_lists', 'in_order', 'joined',
-           'filled_runs', 'kinds_only', 'rates_instead', 'rates_by_metric', 'half_found', 'other_types',
-           'half_of_names', 'one_half', 'half_other_types', 'two_pieces', 'gold_itself', 'nothing', 'one_whole',
-           'one_invented', 'not_six_labels', 'draw_models', 'paired_differences', 'f1_of_draw', 'mean_of_sentences',
-           'a_less_b', 'without_sign', 'each_once', 'all_sentences', 'unguarded_draw', 'mean_of_draws',
-           'sum_of_sentences']
+           'empty_is_perfect', 'percentages', 'jaccard', 'f1_alone', 'rounded', 'draw_prediction',
+           'draw_gold_and_predicted', 'match_entities', 'words', 'begins', 'places', 'touching', 'swapped_lists',
+           'in_order', 'joined', 'filled_runs', 'kinds_only', 'rates_instead', 'right_invented_missed',
+           'rates_by_metric', 'half_found', 'other_types', 'half_of_names', 'one_half', 'half_other_types',
+           'two_pieces', 'gold_itself', 'nothing', 'one_whole', 'one_invented', 'not_six_labels', 'draw_models',
+           'paired_differences', 'f1_of_draw', 'mean_of_sentences', 'a_less_b', 'without_sign', 'each_once',
+           'all_sentences', 'unguarded_draw', 'mean_of_draws', 'sum_of_sentences', 'sorted_inside']
 
 # %% ../../nbs/answers/metrics.ipynb #export-imports
 from random import Random
@@ -96,10 +96,10 @@ def empty_is_perfect(right, predicted, gold):
 
 
 @score_counts.mistake(
-    en="These are percentages. All three are shares, between 0 and 1, and not rounded.",
-    pt="Isso são porcentagens. As três são frações, entre 0 e 1, e sem arredondar.")
+    en="These are percentages. All three are shares, between 0 and 1.",
+    pt="Isso são porcentagens. As três são frações, entre 0 e 1.")
 def percentages(right, predicted, gold):
-    return [round(100 * rate, 1) for rate in score_counts.function(right, predicted, gold)]
+    return [100 * rate for rate in score_counts.function(right, predicted, gold)]
 
 
 @score_counts.mistake(
@@ -117,6 +117,12 @@ def jaccard(right, predicted, gold):
     pt="Voltou um número só. Pedem-se três, nesta ordem: precisão, revocação e F1.")
 def f1_alone(right, predicted, gold):
     return score_counts.function(right, predicted, gold)[2]
+
+@score_counts.mistake(
+    en="The three are rounded. Return them as they were computed.",
+    pt="Os três valores estão arredondados. Devolva-os como saíram da conta.")
+def rounded(right, predicted, gold):
+    return tuple(round(value, 2) for value in score_counts.function(right, predicted, gold))
 
 # %% ../../nbs/answers/metrics.ipynb #match-entities
 def draw_prediction(rng: Random, labels: list[str]) -> list[str]:
@@ -231,6 +237,13 @@ def kinds_only(true, pred):
     pt="Isso são a precisão, a revocação e o F1. Aqui se pedem as contagens, das quais o exercício 1 os calcula.")
 def rates_instead(true, pred):
     return score_counts.function(*match_entities.function(true, pred))
+
+@match_entities.mistake(
+    en="These are right, invented and missed. Asked for are all that were predicted and all that gold has, the right ones among them.",
+    pt="Isso são as certas, as inventadas e as não encontradas. Pedem-se todas as previstas e todas as do gabarito, com as certas entre elas.")
+def right_invented_missed(true, pred):
+    right, predicted, gold = match_entities.function(true, pred)
+    return right, predicted - right, gold - right
 
 # %% ../../nbs/answers/metrics.ipynb #half-found
 HALF_GOLD = ["O", "B-LOC", "I-LOC", "O", "B-PER", "I-PER"]
@@ -405,7 +418,8 @@ def all_sentences(a, b, draws):
 def unguarded_draw(a, b, draws):
     def f1(counts, draw):
         right, predicted, gold = (sum(counts[sentence][place] for sentence in draw) for place in range(3))
-        return 2 * right / (predicted + gold)
+        precision, recall = right / predicted, right / gold
+        return 2 * precision * recall / (precision + recall)
 
     return [f1(b, draw) - f1(a, draw) for draw in draws]
 
@@ -422,3 +436,9 @@ def mean_of_draws(a, b, draws):
     pt="Os F1 das frases sorteadas parecem somados um a um. Some as contagens, e faça um só F1 das três somas.")
 def sum_of_sentences(a, b, draws):
     return [sum(f1_of_draw(b, [s]) - f1_of_draw(a, [s]) for s in draw) for draw in draws]
+
+@paired_differences.mistake(
+    en="The differences are sorted. Return them in the order of `draws`, and sort what comes back.",
+    pt="As diferenças estão ordenadas. Devolva-as na ordem de `draws`, e ordene depois o que voltar.")
+def sorted_inside(a, b, draws):
+    return sorted(paired_differences.function(a, b, draws))

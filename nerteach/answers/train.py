@@ -7,12 +7,13 @@ Docs: https://nerteach.github.io/nerteach/answers/train.html.md"""
 # %% auto #0
 __all__ = ['count_steps', 'leftovers_dropped', 'broken_steps', 'epochs_in_one', 'one_epoch', 'step_per_sentence',
            'always_one_more', 'rounded', 'draw_step', 'rate_share', 'no_warmup', 'constant', 'jump', 'too_slow',
-           'below_zero', 'zero_warmup', 'upside_down', 'cosine', 'whole_division', 'slow_start', 'draw_lengths',
-           'cut_by_tokens', 'padding_forgotten', 'not_sorted', 'longest_first', 'last_one_lost', 'full_is_too_much',
-           'one_too_many', 'empty_batch', 'too_long_dropped', 'opener_lost', 'positions', 'draw_batch', 'step_loss',
-           'losses_by_sentence', 'divided_by_all', 'mean_of_means', 'summed', 'no_minus', 'not_masked', 'ignored_as_o',
-           'log_of_mean', 'no_label_at_all', 'one_minus', 'likeliest', 'divided_by_sentences', 'o_skipped',
-           'not_a_number']
+           'below_zero', 'zero_warmup', 'upside_down', 'cosine', 'whole_division', 'slow_start', 'zero_at_start',
+           'rounded_share', 'draw_lengths', 'cut_by_tokens', 'padding_forgotten', 'not_sorted', 'longest_first',
+           'last_one_lost', 'full_is_too_much', 'one_too_many', 'empty_batch', 'too_long_dropped', 'opener_lost',
+           'positions', 'sizes_only', 'draw_batch', 'step_loss', 'losses_by_sentence', 'divided_by_all',
+           'mean_of_means', 'summed', 'no_minus', 'not_masked', 'ignored_as_o', 'log_of_mean', 'no_label_at_all',
+           'one_minus', 'likeliest', 'divided_by_sentences', 'o_skipped', 'not_a_number', 'rounded_loss', 'base_ten',
+           'base_two']
 
 # %% ../../nbs/answers/train.ipynb #export-imports
 import math
@@ -176,6 +177,19 @@ def whole_division(step, steps, warmup):
 def slow_start(step, steps, warmup):
     return step / steps if step < warmup else max(0.0, (steps - step) / (steps - warmup))
 
+@rate_share.mistake(
+    en="Without a warm-up (`warmup` is 0) there is no way up: at step 0 the rate is at its largest already.",
+    pt="Sem aquecimento (`warmup` é 0) não há subida: no passo 0 a taxa já está no máximo.")
+def zero_at_start(step, steps, warmup):
+    return max(0.0, min(step / max(1, warmup), (steps - step) / (steps - warmup)))
+
+
+@rate_share.mistake(
+    en="The share is rounded. Return it as it was computed.",
+    pt="A fração está arredondada. Devolva-a como saiu da conta.")
+def rounded_share(step, steps, warmup):
+    return round(rate_share.function(step, steps, warmup), 2)
+
 # %% ../../nbs/answers/train.ipynb #cut-by-tokens
 def draw_lengths(rng: Random) -> tuple[list[int], int]:
     "Lengths of some sentences in tokens, in no order, and the most tokens of a batch."
@@ -309,6 +323,12 @@ def positions(lengths, tokens):
     for batch in cut_by_tokens.function(lengths, tokens):
         ends.append(ends[-1] + len(batch))
     return list(zip(ends, ends[1:]))
+
+@cut_by_tokens.mistake(
+    en="These are numbers of sentences, one for each batch. The lengths themselves are asked for, a list for each batch.",
+    pt="Isso são números de frases, um por lote. Aqui se pedem os próprios tamanhos, uma lista por lote.")
+def sizes_only(lengths, tokens):
+    return [len(batch) for batch in cut_by_tokens.function(lengths, tokens)]
 
 # %% ../../nbs/answers/train.ipynb #step-loss
 def draw_batch(rng: Random) -> tuple[list[list[list[float]]], list[list[int]]]:
@@ -446,3 +466,23 @@ def o_skipped(probabilities, labels):
     pt="A média de nenhum número não é um número (nan), e um só nan estraga todos os pesos. Se nenhum token tem rótulo, devolva 0.0.")
 def not_a_number(probabilities, labels):
     return step_loss.function(probabilities, labels) if any(losses_by_sentence(probabilities, labels)) else math.nan
+
+@step_loss.mistake(
+    en="The tokens are right, and the loss is rounded. Return it as it was computed.",
+    pt="Os tokens estão certos, e a perda está arredondada. Devolva-a como saiu da conta.")
+def rounded_loss(probabilities, labels):
+    return round(step_loss.function(probabilities, labels), 3)
+
+
+@step_loss.mistake(
+    en="The tokens are right, and the logarithm is that to base 10. The natural one is `math.log` with one argument.",
+    pt="Os tokens estão certos, e o logaritmo é o de base 10. O natural é `math.log` com um argumento só.")
+def base_ten(probabilities, labels):
+    return step_loss.function(probabilities, labels) / math.log(10)
+
+
+@step_loss.mistake(
+    en="The tokens are right, and the logarithm is that to base 2. The natural one is `math.log` with one argument.",
+    pt="Os tokens estão certos, e o logaritmo é o de base 2. O natural é `math.log` com um argumento só.")
+def base_two(probabilities, labels):
+    return step_loss.function(probabilities, labels) / math.log(2)
