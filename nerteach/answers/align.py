@@ -75,7 +75,7 @@ def repeat_label(word_labels, word_ids):
     return [IGNORE_INDEX if word is None else word_labels[word] for word in word_ids]
 
 @label_tokens.mistake(en="Right until a word without a token comes; after it the labels are off by one. Do not count words: which number says the word?",
-                      pt="Certo até aparecer uma palavra sem token; depois dela, os rótulos estão uma posição fora. Não conte palavras: que número diz qual é a palavra?")
+                      pt="Certo até aparecer uma palavra sem token; depois dela, os rótulos ficam uma posição fora do lugar. Não conte palavras: que número diz qual é a palavra?")
 def count_along(word_labels, word_ids):
     labels, first = iter(word_labels), [now is not None and now != before for before, now in zip([None, *word_ids], word_ids)]
     return [next(labels) if new else IGNORE_INDEX for new in first]

@@ -272,13 +272,13 @@ def compare_exactly(train, test):
     return [place for place, text in enumerate(test) if text in train]
 
 @find_leaked.mistake(en="A leak in capitals was missed. In which form are the two sentences the same?",
-                    pt="Passou um vazamento em maiúsculas. Em que forma as duas frases são iguais?")
+                    pt="Escapou um vazamento: só as maiúsculas são diferentes. Em que forma as duas frases são iguais?")
 def forget_case(train, test):
     forms = [" ".join(unicodedata.normalize("NFC", text).split()) for text in train + test]
     return [place for place, text in enumerate(forms[len(train):]) if text in forms[:len(train)]]
 
 @find_leaked.mistake(en="A leak with other spaces was missed: two in a row, or one at the end. What do the two sentences have in common if you cut them at spaces?",
-                    pt="Passou um vazamento com outros espaços: dois seguidos, ou um no fim. O que as duas frases têm em comum se você as corta nos espaços?")
+                    pt="Escapou um vazamento: só os espaços são diferentes, dois seguidos ou um no fim. O que as duas frases têm em comum se você as corta nos espaços?")
 def forget_spaces(train, test):
     forms = [unicodedata.normalize("NFC", text).lower() for text in train + test]
     return [place for place, text in enumerate(forms[len(train):]) if text in forms[:len(train)]]

@@ -72,7 +72,7 @@ def without_two(right, predicted, gold):
 
 @score_counts.mistake(
     en="It stops where something is zero. A model that predicts nothing, or finds nothing, must get a score too: 0.",
-    pt="O cálculo para onde algo é zero. Um modelo que não prevê nada, ou não acerta nada, também precisa de uma medida: 0.")
+    pt="O cálculo dá erro quando alguma contagem é zero. Um modelo que não prevê nada, ou não acerta nada, também precisa de uma medida: 0.")
 def unguarded(right, predicted, gold):
     precision, recall = right / predicted, right / gold
     return precision, recall, 2 * precision * recall / (precision + recall)
@@ -414,7 +414,7 @@ def all_sentences(a, b, draws):
 
 @paired_differences.mistake(
     en="It stops where nothing was predicted and nothing is in gold, or nothing is right. Such a draw can occur: F1 is then 0.",
-    pt="O cálculo para onde nada foi previsto e nada há no gabarito, ou onde nada está certo. Um sorteio assim pode ocorrer: o F1 é então 0.")
+    pt="O cálculo dá erro quando nada foi previsto e nada há no gabarito, ou quando nada está certo. Um sorteio assim pode ocorrer: o F1 é então 0.")
 def unguarded_draw(a, b, draws):
     def f1(counts, draw):
         right, predicted, gold = (sum(counts[sentence][place] for sentence in draw) for place in range(3))

@@ -425,7 +425,7 @@ def log_of_mean(probabilities, labels):
 
 @step_loss.mistake(
     en="It stops where no token of the step has a label. Such a part of a step can occur; its loss is 0.0.",
-    pt="O cálculo para onde nenhum token do passo tem rótulo. Uma parte assim pode ocorrer; a perda dela é 0.0.")
+    pt="O cálculo dá erro quando nenhum token do passo tem rótulo. Uma parte assim pode ocorrer; a perda dela é 0.0.")
 def no_label_at_all(probabilities, labels):
     losses = sum(losses_by_sentence(probabilities, labels), [])
     return sum(losses) / len(losses)
