@@ -7,19 +7,21 @@ Docs: https://nerteach.github.io/nerteach/answers/bugs.html.md"""
 # %% auto #0
 __all__ = ['TYPES', 'NAMES', 'draw_gold', 'draw_prediction', 'draw_word_ids', 'draw_tagged', 'micro_f1', 'draw_pieces',
            'score_model', 'score_kept', 'every_token', 'further_tokens_inside', 'last_token', 'tokens_right',
-           'draw_gaps', 'align_words', 'count_on', 'label_every_token', 'jump_inside', 'skip_the_rest', 'one_too_early',
-           'draw_order', 'draw_label_pieces', 'label_pieces', 'relabel', 'odd_is_b', 'next_is_i', 'even_is_b',
-           'repeat_label', 'skip_further', 'first_token_too', 'draw_lines', 'score_file', 'read_columns',
-           'other_columns', 'one_number_mended', 'words_counted', 'whole_row', 'three_numbers', 'draw_invalid',
-           'strict_f1', 'strict_in_name', 'strict_in_another_scheme', 'invalid_left_out', 'scheme_in_quotes',
-           'draw_cut', 'score_long', 'f1_and_support', 'gold_cut', 'cut_left_out', 'filled_with_gold', 'support_mended',
-           'all_numbers', 'plan_rates', 'schedule_over', 'one_long_schedule', 'old_length', 'second_alone',
-           'last_rate_kept', 'last_step_lost', 'draw_corpus', 'evaluate_memory', 'learn_and_score', 'asked_on_train',
-           'asked_on_all', 'learned_from_all', 'learned_from_test', 'draw_leaky', 'evaluate_new', 'leaks_scored',
-           'labels_compared_too', 'train_cleaned', 'leaks_alone', 'lists_in_a_set', 'draw_tokenizer', 'look_up_ids',
-           'find_ids', 'always_uncased', 'always_without_accents', 'never_changed', 'one_setting_for_both',
-           'accents_always_kept', 'draw_tokens', 'group_tokens', 'group_labels', 'ask_every_token', 'tail_lost',
-           'ask_last_token', 'tokens_vote', 'draw_ids', 'score_ids', 'score_named', 'names_lost', 'names_sorted',
+           'special_tokens_vote', 'draw_gaps', 'align_words', 'count_on', 'label_every_token', 'jump_inside',
+           'skip_the_rest', 'one_too_early', 'draw_order', 'draw_label_pieces', 'label_pieces', 'relabel', 'odd_is_b',
+           'next_is_i', 'even_is_b', 'repeat_label', 'skip_further', 'first_token_too', 'o_goes_on_too', 'draw_lines',
+           'score_file', 'read_columns', 'other_columns', 'one_number_mended', 'words_counted', 'whole_row',
+           'three_numbers', 'draw_invalid', 'strict_f1', 'strict_in_name', 'strict_in_another_scheme',
+           'invalid_left_out', 'scheme_in_quotes', 'draw_cut', 'score_long', 'f1_and_support', 'gold_cut',
+           'cut_left_out', 'filled_with_gold', 'support_mended', 'all_numbers', 'left_as_they_are', 'plan_rates',
+           'schedule_over', 'one_long_schedule', 'old_length', 'second_alone', 'last_rate_kept', 'last_step_lost',
+           'second_does_not_fall', 'second_one_step_ahead', 'draw_corpus', 'evaluate_memory', 'learn_and_score',
+           'asked_on_train', 'asked_on_all', 'learned_from_all', 'learned_from_test', 'first_label_kept',
+           'most_frequent_kept', 'draw_leaky', 'evaluate_new', 'leaks_scored', 'labels_compared_too', 'train_cleaned',
+           'leaks_alone', 'lists_in_a_set', 'draw_tokenizer', 'look_up_ids', 'find_ids', 'always_uncased',
+           'always_without_accents', 'never_changed', 'one_setting_for_both', 'accents_always_kept', 'unknown_is_zero',
+           'draw_tokens', 'group_tokens', 'group_labels', 'ask_every_token', 'tail_lost', 'ask_last_token',
+           'tokens_vote', 'outside_stretches', 'draw_ids', 'score_ids', 'score_named', 'names_lost', 'names_sorted',
            'zero_is_o', 'names_as_a_list']
 
 # %% ../../nbs/answers/bugs.ipynb #export-imports
@@ -80,7 +82,7 @@ def draw_pieces(rng: random.Random) -> tuple[list, list, list]:
     for _ in range(2):
         gold = draw_gold(rng, rng.randint(3, 6))
         ids, found = draw_word_ids(rng, len(gold)), draw_prediction(rng, gold)
-        pred = ["O" if word is None else found[word] if ids[token - 1] != word or rng.random() < 0.6 else rng.choice(["O", "B-LOC", "I-PER"])
+        pred = [rng.choice(["O", "B-LOC"]) if word is None else found[word] if ids[token - 1] != word or rng.random() < 0.6 else rng.choice(["O", "B-LOC", "I-PER"])
                 for token, word in enumerate(ids)]
         rows.append((["O" if word is None else gold[word] for word in ids], pred, ids))
     return tuple(map(list, zip(*rows)))
@@ -133,6 +135,13 @@ def last_token(token_true, token_pred, word_ids):
 def tokens_right(token_true, token_pred, word_ids):
     same = [true == pred for labels, others in zip(token_true, token_pred) for true, pred in zip(labels, others)]
     return sum(same) / len(same)
+
+
+@score_model.mistake(en="One vote for each word now, but the special tokens vote too. What do they have in word_ids?",
+                     pt="Agora há um voto por palavra, mas os tokens especiais também votam. O que eles têm em word_ids?")
+def special_tokens_vote(token_true, token_pred, word_ids):
+    kept = [[token for token, word in enumerate(ids) if word not in ids[:token]] for ids in word_ids]
+    return micro_f1(*([[row[token] for token in tokens] for row, tokens in zip(rows, kept)] for rows in (token_true, token_pred)))
 
 # %% ../../nbs/answers/bugs.ipynb #def-align-words
 def draw_gaps(rng: random.Random) -> tuple[list[int], list[int | None]]:
@@ -272,6 +281,12 @@ def skip_further(labels, word_ids, names):
                       pt="O primeiro token da palavra também virou I-: assim nenhuma entidade começa. Só os outros tokens mudam.")
 def first_token_too(labels, word_ids, names):
     return [-100 if word is None else names.index(names[labels[word]].replace("B-", "I-")) for word in word_ids]
+
+
+@label_pieces.mistake(en="There is no label I-O: only a word with a B- label goes on with another one.",
+                      pt="Não existe rótulo I-O: só uma palavra com rótulo B- continua com outro.")
+def o_goes_on_too(labels, word_ids, names):
+    return relabel(labels, word_ids, lambda label: names.index("I-" + names[label][2:]))
 
 # %% ../../nbs/answers/bugs.ipynb #def-score-file
 def draw_lines(rng: random.Random) -> tuple[list[str]]:
@@ -435,6 +450,12 @@ def support_mended(y_true, y_pred):
 def all_numbers(y_true, y_pred):
     return score_entities(y_true=y_true, y_pred=[pred + ["O"] * (len(true) - len(pred)) for true, pred in zip(y_true, y_pred)])["overall"]
 
+
+@score_long.mistake(en="Both lists must be as long as the sentence. Shortening the gold labels is the fault; what can the predictions get instead?",
+                    pt="As duas listas precisam ter o comprimento da frase. Cortar o gabarito é a falha; o que se pode dar às previsões?")
+def left_as_they_are(y_true, y_pred):
+    return f1_and_support(y_true, y_pred)
+
 # %% ../../nbs/answers/bugs.ipynb #def-plan-rates
 @exercise(
     cases=lambda rng: [(4, 2, 1.0), (2, 4, 1.0)] + [(rng.randint(2, 9), rng.randint(2, 9), rng.choice((0.1, 0.2, 0.4))) for _ in range(30)],
@@ -481,6 +502,18 @@ def last_rate_kept(steps, more, top):
                     pt="Dois cronogramas, muito bem. Mas o segundo chega a 0 no último passo, que assim se perde; o primeiro cai rumo a 0 sem chegar lá.")
 def last_step_lost(steps, more, top):
     return [top * (1 - step / steps) for step in range(steps)] + [top * (1 - step / (more - 1)) for step in range(more)]
+
+
+@plan_rates.mistake(en="The second training starts at the top, but stays there. It should fall as the first one did, in its own `more` steps.",
+                    pt="O segundo treinamento começa no topo, mas fica lá. A taxa deve cair como no primeiro, nos `more` passos dele.")
+def second_does_not_fall(steps, more, top):
+    return [top * (1 - step / steps) for step in range(steps)] + [top] * more
+
+
+@plan_rates.mistake(en="The second training is one step ahead: its step 0 too has the rate `top`.",
+                    pt="O segundo treinamento está um passo adiantado: o passo 0 dele também tem a taxa `top`.")
+def second_one_step_ahead(steps, more, top):
+    return [top * (1 - step / steps) for step in range(steps)] + [top * (1 - (step + 1) / more) for step in range(more)]
 
 # %% ../../nbs/answers/bugs.ipynb #def-evaluate-memory
 def draw_corpus(rng: random.Random) -> tuple[dict]:
@@ -529,6 +562,22 @@ def learned_from_all(corpus):
                          pt="As duas partes trocaram de lugar: aprenda com train, avalie em test.")
 def learned_from_test(corpus):
     return learn_and_score(corpus["test"], corpus["train"])
+
+
+@evaluate_memory.mistake(en="The right sentences are scored, but the model is another one: this one remembers the last label of a word, not the first.",
+                         pt="As frases avaliadas são as certas, mas o modelo mudou: ele se lembra do último rótulo de uma palavra, não do primeiro.")
+def first_label_kept(corpus):
+    return learn_and_score(corpus["train"][::-1], corpus["test"])
+
+
+@evaluate_memory.mistake(en="The right sentences are scored, but the model is another one: this one remembers the last label of a word, not the most frequent.",
+                         pt="As frases avaliadas são as certas, mas o modelo mudou: ele se lembra do último rótulo de uma palavra, não do mais frequente.")
+def most_frequent_kept(corpus):
+    counts = {}
+    for words, labels in corpus["train"]:
+        for word, label in zip(words, labels):
+            counts.setdefault(word, Counter())[label] += 1
+    return learn_and_score([([word], [labels.most_common(1)[0][0]]) for word, labels in counts.items()], corpus["test"])
 
 # %% ../../nbs/answers/bugs.ipynb #def-evaluate-new
 def draw_leaky(rng: random.Random) -> tuple[list, list]:
@@ -596,7 +645,7 @@ def draw_tokenizer(rng: random.Random) -> tuple[list[str], dict]:
     lower, strip = rng.choice([(False, False), (True, True), (True, False)])
     known = [word for word in words if rng.random() < 0.9]
     forms = {form for word in known for form in (word, word.lower(), strip_accents(word), strip_accents(word.lower()))}
-    names = ["[UNK]", *rng.sample(sorted(forms), len(forms))]
+    names = rng.sample(["[UNK]", *sorted(forms)], len(forms) + 1)
     return rng.sample(words, len(words)), {"vocabulary": {name: i for i, name in enumerate(names)}, "do_lower_case": lower, "strip_accents": strip}
 
 
@@ -605,9 +654,9 @@ def draw_tokenizer(rng: random.Random) -> tuple[list[str], dict]:
                                                           "do_lower_case": False, "strip_accents": False}),
                        (["Belém"], {"vocabulary": {"[UNK]": 0, "belem": 1, "belém": 2, "Belém": 3}, "do_lower_case": True, "strip_accents": False})]
     + [draw_tokenizer(rng) for _ in range(30)],
-    hints={"en": ("Which words became 0, or another word? What do they have in common?",
+    hints={"en": ("Which words became [UNK], or another word? What do they have in common?",
                   "How a word is written before it is looked up is the model's to say: its tokenizer carries two settings for it."),
-           "pt": ("Que palavras viraram 0, ou outra palavra? O que elas têm em comum?",
+           "pt": ("Que palavras viraram [UNK], ou outra palavra? O que elas têm em comum?",
                   "Quem decide como a palavra é escrita antes da busca é o modelo: o tokenizador dele traz duas configurações para isso.")},
 )
 def look_up_ids(words, tokenizer):
@@ -651,6 +700,12 @@ def one_setting_for_both(words, tokenizer):
                      pt="As maiúsculas agora seguem as configurações, e os acentos ficam sempre. Há uma configuração para eles também.")
 def accents_always_kept(words, tokenizer):
     return find_ids([word.lower() if tokenizer["do_lower_case"] else word for word in words], tokenizer)
+
+
+@look_up_ids.mistake(en="The words are written as they should be. The number of [UNK] stands in the vocabulary; it is not always 0.",
+                     pt="As palavras estão escritas como devem. O número de [UNK] está no vocabulário; nem sempre é 0.")
+def unknown_is_zero(words, tokenizer):
+    return [number if number != tokenizer["vocabulary"]["[UNK]"] else 0 for number in look_up_ids.function(words, tokenizer)]
 
 # %% ../../nbs/answers/bugs.ipynb #def-group-tokens
 def draw_tokens(rng: random.Random) -> tuple[list]:
@@ -730,6 +785,19 @@ def tokens_vote(tokens):
     votes = {word: Counter(label for _, _, label in pieces).most_common(1)[0][0] for word, pieces in words.items()}
     return group_labels([(word, pieces[0][0], pieces[-1][1], votes[word]) for word, pieces in words.items()])
 
+
+@group_tokens.mistake(en="A further token of a word outside every name stretched the entity before it. It may do so only if its own word is in one.",
+                      pt="Um token de uma palavra que está fora dos nomes esticou a entidade anterior. Só pode esticar se a palavra dele está em uma.")
+def outside_stretches(tokens):
+    entities, before, current = [], "O", None
+    for word, start, end, label in tokens:
+        if word == current or label.startswith("I-") and before[2:] == label[2:]:
+            entities[-1][2] = end
+        elif label != "O":
+            entities.append([label[2:], start, end])
+        before, current = before if word == current else label, word
+    return entities
+
 # %% ../../nbs/answers/bugs.ipynb #def-score-ids
 def draw_ids(rng: random.Random) -> tuple[list, list, list]:
     "Gold and predicted label ids of two sentences, and the names of the labels."
@@ -741,9 +809,9 @@ def draw_ids(rng: random.Random) -> tuple[list, list, list]:
 @exercise(
     cases=lambda rng: [([[1, 0, 3, 0]], [[1, 0, 0, 0]], ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]), ([[0, 4, 2, 4]], [[0, 4, 4, 4]], ["B-PER", "I-PER", "B-LOC", "I-LOC", "O"])]
     + [draw_ids(rng) for _ in range(30)],
-    hints={"en": ("Print y_true before it is scored. Which entity type is ABEL_0?",
+    hints={"en": ("Print y_true before it is scored. Which entity type is LABEL_0?",
                   "A configuration learns the names with id2label: a dict from each number to its name. And why were warnings silenced?"),
-           "pt": ("Imprima y_true antes da medida. Que tipo de entidade é ABEL_0?",
+           "pt": ("Imprima y_true antes da medida. Que tipo de entidade é LABEL_0?",
                   "A configuração aprende os nomes com id2label: um dicionário de cada número para o seu nome. E por que os avisos foram silenciados?")},
 )
 def score_ids(gold_ids, predicted_ids, names):

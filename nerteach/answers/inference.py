@@ -35,10 +35,10 @@ def draw_text(rng):
     return text, words
 
 def draw_entity(rng):
-    "Logits of the words of one entity, of any size, and the label id of each word; the likeliest label is not always the entity's."
+    "Logits of the words of one entity, of any size (eighths, which 32 bits hold exactly), and the label id of each word; the likeliest label is not always the entity's."
     first, shift = rng.choice((1, 3, 5)), rng.choice((0, 0, 0, 800, 100_000))
     label_ids = [first] + [first + 1] * rng.randint(0, 3)
-    return [[round(rng.uniform(-4, 4) + shift + 3 * (label == own), 1) for label in range(7)] for own in label_ids], label_ids
+    return [[round(8 * rng.uniform(-4, 4)) / 8 + shift + 3 * (label == own) for label in range(7)] for own in label_ids], label_ids
 
 def draw_pieces(rng):
     "Overlapping pieces of one text, each with its first character and the entities found in it; no two scores are alike."

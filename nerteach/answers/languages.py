@@ -184,7 +184,7 @@ def draw_contractions(rng, names):
 
 @exercise(
     cases=lambda rng: [(["Choveu", "na", "Bahia"], ["O", "B-LOC", "I-LOC"]), (["Banco", "do", "Nordeste"], ["B-ORG", "I-ORG", "I-ORG"]),
-                       (["Na", "Bahia", "choveu"], ["B-LOC", "I-LOC", "O"]), (["da"], ["B-LOC"]), (["da", "chuva"], ["B-LOC", "O"]), ([], [])]
+                       (["Na", "Bahia", "choveu"], ["B-LOC", "I-LOC", "O"]), (["da"], ["B-LOC"]), (["da", "chuva"], ["B-LOC", "O"]), (["pro", "do", "Recife"], ["B-LOC", "I-LOC", "I-LOC"]), ([], [])]
     + [draw_contractions(rng, rng.randint(1, 3)) for _ in range(30)],
     hints={"en": ("Which label has a contraction at the beginning of a name, and which has one inside?",
                   "Look for B- on a contraction: it becomes O, and if the next label begins with I-, the name begins there, with B-."),
@@ -256,7 +256,7 @@ def draw_phrases(rng):
 @exercise(
     cases=lambda rng: [([["Founded", "in", "1998"]], [["Founded", "in", "2003"]]), ([["Ver", "também"], ["Ana"]], [["Rui"], ["ver", "também"]]),
                        ([["in", "1998"]], [["in", "98"]]), ([["o", "metro"]], [["o", "metrô"]]), ([["in", "Founded", "1998"]], [["founded", "in", "1998"]]),
-                       ([["Rui"], ["Ana", "1"]], [["ana", "2"]]), ([], [["Ana"]])]
+                       ([["Rui"], ["Ana", "1"]], [["ana", "2"]]), ([["Ana", "1"]], [["Ana1"]]), ([], [["Ana"]])]
     + [draw_phrases(rng) for _ in range(30)],
     hints={"en": ("Write one step that gives two sentences the same form exactly when they are to count as the same.",
                   "Lower-case each word and put \"0\" for every digit (`re.sub`), keep the forms of train in a set, as tuples, and look the test sentences up in it."),
