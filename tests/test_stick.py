@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ sys.path.insert(0, str(ROOT / "tools" / "stick"))
 import install  # noqa: E402
 import make_stick  # noqa: E402
 
+PINS = dict(line.split("==") for line in make_stick.pin_versions(make_stick.describe_machine(None, [])).splitlines())
 OFFLINE = ["unshare", "-rn"]
 TINY = {  # stands in for the package: what install.py asks of it, without what it builds on
     "nerteach/__init__.py": '__version__ = "0.0.1"\n',
@@ -52,7 +54,7 @@ def pip(monkeypatch):
             make_wheel(wheels, "nerteach", TINY, ['seqeval; extra == "offline"', 'winsome; sys_platform == "win32"'])
         else:
             for name in ("jupyterlab", "seqeval", *(["winsome"] if "winsome" in command else [])):
-                make_wheel(wheels, name)
+                make_wheel(wheels, name, version=PINS.get(name, "0.0.1"))
 
     monkeypatch.setattr(make_stick, "run", run)
     return calls
@@ -67,7 +69,7 @@ def stick(pip, tmp_path):
 
 def run_install(stick, place, *before):
     """The installer as a learner runs it; what it said, and how it ended."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PIP_FIND_LINKS")}
+    environment = {name: value for name, value in os.environ.items() if name != "PIP_FIND_LINKS"} | {"PYTHONPATH": str(ROOT)}
     return subprocess.run([*before, sys.executable, stick / "install.py", place], capture_output=True, text=True, encoding="utf-8", timeout=1500,
                           env={**environment, "PYTHONUTF8": "1", "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"})
 
@@ -111,8 +113,9 @@ def test_a_machine_is_described_in_the_words_of_markers():
                           "manylinux2014_aarch64": ("linux", "aarch64"), "linux_x86_64": ("linux", "x86_64")}.items():
         machine = make_stick.describe_machine("3.12", [tag])
         assert (machine["sys_platform"], machine["platform_machine"], machine["python_version"]) == (*expected, "3.12")
-    with pytest.raises(SystemExit):
-        make_stick.main(["stick", "--platform", "plan9"])
+    for wrong in (["--platform", "plan9"], ["--python-version", "3.12.4"], ["--python-version", "312"]):
+        with pytest.raises(SystemExit):
+            make_stick.main(["stick", *wrong])
 
 
 def test_a_folder_that_lacks_a_wheel_or_brings_a_gpu_is_refused(pip, tmp_path, monkeypatch):
@@ -155,7 +158,7 @@ def test_it_installs_with_the_network_off(stick, tmp_path):
 
 
 @pytest.mark.parametrize("harm, said", [
-    (lambda stick: (stick / "wheels" / "seqeval-0.0.1-py3-none-any.whl").write_bytes(b"x"), "wheels/seqeval-0.0.1-py3-none-any.whl (damaged"),
+    (lambda stick: (stick / "wheels" / "seqeval-1.2.2-py3-none-any.whl").write_bytes(b"x"), "wheels/seqeval-1.2.2-py3-none-any.whl (damaged"),
     (lambda stick: (stick / "notebooks" / "pt" / "02_align.ipynb").unlink(), "notebooks/pt/02_align.ipynb (missing"),
     (lambda stick: shutil.rmtree(stick / "wheels"), "wheels/nerteach-0.0.1-py3-none-any.whl (missing"),
     (lambda stick: (stick / "SHA256SUMS").unlink(), "SHA256SUMS is not in"),
@@ -181,6 +184,32 @@ def test_a_wrong_python_and_a_full_disk_are_refused(stick, tmp_path, monkeypatch
         install.check_python(stick)
 
 
+def test_wheels_of_an_earlier_build_are_left_alone(stick, tmp_path):
+    make_wheel(stick / "wheels", "jupyterlab", version="99.0", needs=["not_there"])
+    make_stick.write_sums(stick)
+    done = run_install(stick, tmp_path / "class", *cut_network())
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_place_that_is_a_file_is_refused(stick, tmp_path):
+    (tmp_path / "class").write_text("")
+    for place in (tmp_path / "class", tmp_path / "class" / "below"):
+        done = run_install(stick, place)
+        assert done.returncode == 1 and "is a file" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("problem", [KeyboardInterrupt(), OSError("no"), subprocess.CalledProcessError(1, "ensurepip", b"no pip")], ids=["stopped", "disk", "pip"])
+def test_an_environment_that_was_not_finished_is_removed(stick, tmp_path, monkeypatch, problem):
+    def create(place, with_pip):
+        place.mkdir()
+        raise problem
+
+    monkeypatch.setattr(install.venv, "create", create)
+    with pytest.raises(SystemExit, match="It did not work"):
+        install.install(stick, tmp_path / "class")
+    assert not (tmp_path / "class" / ".venv").exists()
+
+
 def test_what_fails_leaves_no_environment(stick, tmp_path):
     next((stick / "wheels").glob("nerteach-*.whl")).unlink()
     make_stick.write_sums(stick)
@@ -189,13 +218,21 @@ def test_what_fails_leaves_no_environment(stick, tmp_path):
 
 
 @pytest.mark.skipif("NERTEACH_STICK" not in os.environ, reason="NERTEACH_STICK names no folder: the real stick takes half a gigabyte and minutes")
-def test_the_real_stick_with_the_network_off(tmp_path):
+def test_the_real_stick_with_the_network_off(tmp_path, capsys):
     stick = Path(os.environ["NERTEACH_STICK"]).resolve()
+    built = time.monotonic()
     make_stick.main([str(stick)])
+    began = time.monotonic()
     done = run_install(stick, tmp_path / "class", *cut_network())
+    took = time.monotonic() - began
     assert done.returncode == 0, done.stdout + done.stderr
+    sizes = {folder: sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink()) for folder in (stick, tmp_path / "class")}
+    with capsys.disabled():
+        print(f"\n{len(list((stick / 'wheels').glob('*.whl')))} wheels, {sizes[stick] / 1e6:.0f} MB, built in {began - built:.0f} seconds; installed {sizes[tmp_path / 'class'] / 1e9:.1f} GB "
+              f"in {took:.0f} seconds")
     code = ("from nerteach.exercises import open_exercises\ncheck = open_exercises('data', 'pt')\n"
-            "check.count_entities(lambda labels, kind: labels.count('B-' + kind))")
-    answer = subprocess.run([*cut_network(), tmp_path / "class" / ".venv" / "bin" / "python", "-c", code], capture_output=True, text=True, cwd=tmp_path,
+            "check.count_names(lambda labels, entity_type: labels.count('B-' + entity_type))")
+    python = tmp_path / "class" / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    answer = subprocess.run([*cut_network(), python, "-c", code], capture_output=True, text=True, cwd=tmp_path,
                             env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"})
     assert answer.stdout.startswith("✓ Certo"), answer.stderr

@@ -10,6 +10,7 @@ import argparse
 import email
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -103,7 +104,7 @@ def note_machine(folder: Path, machine: dict[str, str]) -> None:
 
 
 def copy_lessons(folder: Path, docs: Path | None) -> None:
-    """Notebooks, answers, glossary and pictures, as they lie in nbs; the built pages if there are any; the installer and its README."""
+    """Notebooks, answers, glossary and pictures, as they lie in nbs; the built pages if there are any; the installer, its pins and its README."""
     place = folder / "notebooks"
     shutil.rmtree(place, ignore_errors=True)
     for part in ("en", "pt", "answers", "images"):
@@ -112,6 +113,7 @@ def copy_lessons(folder: Path, docs: Path | None) -> None:
     shutil.copy(ROOT / "nbs" / "glossary.md", place)
     for file in ("install.py", "README.txt"):
         shutil.copy(ROOT / "tools" / "stick" / file, folder)
+    shutil.copy(ROOT / "constraints.txt", folder)
     if docs:
         shutil.copytree(docs, folder / "site", dirs_exist_ok=True)
 
@@ -137,6 +139,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.docs and not (args.docs / "index.html").is_file():
         parser.error(f"{args.docs} holds no built site: run python tools/build_site.py first, or leave --docs out")
+    if args.python_version and not re.fullmatch(r"3\.\d+", args.python_version):
+        parser.error(f"--python-version {args.python_version}: write it as 3.12")
     try:
         machine = describe_machine(args.python_version, args.platform)
     except StopIteration:

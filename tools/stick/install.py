@@ -27,6 +27,9 @@ print(f"nerteach {nerteach.__version__}: {tokens}, {counts[0]} + {counts[1]} sen
 """
 
 
+START = '@"%~dp0.venv\\Scripts\\jupyter-lab.exe" "--notebook-dir=%~dp0notebooks"\n'
+
+
 def stop(english, portuguese):
     """End with a message in both languages."""
     sys.exit(f"{english}\n{portuguese}")
@@ -78,12 +81,15 @@ def check_place(stick, place):
     if (place / ".venv").exists():
         stop(f"{place / '.venv'} is there already: delete it, or name another folder: python install.py PLACE",
              f"{place / '.venv'} já existe: apague essa pasta ou indique outra: python install.py LUGAR")
+    existing = next(folder for folder in (place, *place.parents) if folder.exists())
+    if not existing.is_dir():
+        stop(f"{existing} is a file: name a folder: python install.py PLACE",
+             f"{existing} é um arquivo: indique uma pasta: python install.py LUGAR")
     unpacked = 0
     for path in (stick / "wheels").glob("*.whl"):
         with zipfile.ZipFile(path) as wheel:
             unpacked += sum(entry.file_size for entry in wheel.infolist())
     needed = int(1.3 * unpacked) + 100_000_000  # Python compiles what it unpacks, and pip itself takes its part
-    existing = next(folder for folder in (place, *place.parents) if folder.exists())
     free = shutil.disk_usage(existing).free
     if free < needed:
         stop(f"{place} has {free / 1e9:.1f} GB free, and {needed / 1e9:.1f} GB are needed: make room, or name another folder.",
@@ -91,22 +97,31 @@ def check_place(stick, place):
 
 
 def install(stick, place):
-    """Make the environment, install into it, see that it works; remove it again if it does not."""
+    """Make the environment, install into it, see that it works, and say how to begin; remove it again if it does not."""
     scripts = place / ".venv" / ("Scripts" if os.name == "nt" else "bin")
     python = scripts / ("python.exe" if os.name == "nt" else "python")
-    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    commands = [[python, "-m", "pip", "--isolated", "install", "-q", "--no-index", "--no-cache-dir", "--find-links", stick / "wheels", "nerteach[offline]", "jupyterlab"],
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}  # they would lead to another nerteach
+    offline = {**kept, "HF_HUB_OFFLINE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    commands = [[python, "-m", "pip", "--isolated", "install", "-q", "--no-index", "--no-cache-dir", "--find-links", stick / "wheels",
+                 "-c", stick / "constraints.txt", "nerteach[offline]", "jupyterlab"],  # wheels of an earlier build may lie there too
                 [python, "-c", CHECK]]
-    place.mkdir(parents=True, exist_ok=True)
-    venv.create(place / ".venv", with_pip=True)
-    for command in commands:
-        if subprocess.run([str(part) for part in command], env=offline, cwd=place).returncode:
-            shutil.rmtree(place / ".venv")
-            stop(f"It did not work; what went wrong stands above. {place / '.venv'} was removed.",
-                 f"Não deu certo; o motivo está acima. {place / '.venv'} foi removida.")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        venv.create(place / ".venv", with_pip=True)
+        for command in commands:
+            subprocess.run([str(part) for part in command], env=offline, cwd=place, check=True)
+    except (OSError, subprocess.CalledProcessError, KeyboardInterrupt) as problem:
+        shutil.rmtree(place / ".venv", ignore_errors=True)
+        said = getattr(problem, "output", None) or b""
+        print(said.decode(errors="replace") or repr(problem), file=sys.stderr)
+        stop(f"It did not work; what went wrong stands above. {place / '.venv'} was removed.",
+             f"Não deu certo; o motivo está acima. {place / '.venv'} foi removida.")
     if not (place / "notebooks").exists():  # what a learner wrote stays
         shutil.copytree(stick / "notebooks", place / "notebooks")
-    return [str(scripts / "jupyter-lab"), f"--notebook-dir={place / 'notebooks'}"]
+    if os.name == "nt":  # no line suits both of its terminals where a path has a space
+        (place / "start.cmd").write_text(START, encoding="ascii")
+        return f"Start JupyterLab with a double click on · Abra o JupyterLab com um clique duplo em:\n\n    {place / 'start.cmd'}"
+    return "Start JupyterLab with · Abra o JupyterLab com:\n\n    " + shlex.join([str(scripts / "jupyter-lab"), f"--notebook-dir={place / 'notebooks'}"])
 
 
 def main():
@@ -119,9 +134,7 @@ def main():
     check_python(STICK)
     check_place(STICK, place)
     print(f"2/3 installing into {place}, some minutes · instalando, alguns minutos", flush=True)
-    command = install(STICK, place)
-    line = subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
-    print(f"3/3 done. Start JupyterLab with · pronto. Abra o JupyterLab com:\n\n    {line}\n")
+    print(f"3/3 done · pronto. {install(STICK, place)}\n")
 
 
 if __name__ == "__main__":
