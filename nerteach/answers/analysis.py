@@ -12,8 +12,8 @@ __all__ = ['TYPES', 'draw_gold_and_predicted', 'draw_prediction', 'draw_corpus',
            'every_overlap', 'with_zeros', 'with_nothing', 'read_first', 'list_seen', 'by_mean', 'every_word',
            'surest_first', 'count_seen_only', 'unseen_as_zero', 'compare_unseen', 'no_word_seen', 'all_rows',
            'word_first', 'as_they_stand', 'rows_only', 'recall_by_seen', 'group_recall', 'list_names', 'share_found',
-           'name_words', 'any_words', 'same_type_only', 'precision_instead', 'any_type_found', 'overlap_found',
-           'all_names_below', 'zero_when_empty', 'divide_by_none', 'swapped_groups']
+           'name_words', 'any_words', 'capitals_ignored', 'same_type_only', 'precision_instead', 'any_type_found',
+           'overlap_found', 'all_names_below', 'zero_when_empty', 'divide_by_none', 'swapped_groups']
 
 # %% ../../nbs/answers/analysis.ipynb #export-imports
 from collections import Counter
@@ -56,7 +56,8 @@ def draw_corpus(rng):
 
 def draw_sure(rng):
     "Probabilities of the gold labels of some sentences, some words unseen, and a number of sentences to read."
-    sentences = [[None if rng.random() < 0.2 else round(rng.uniform(0.001, 0.999), 3) for _ in range(rng.randint(1, 6))] for _ in range(rng.randint(1, 6))]
+    pool = rng.sample(range(1, 1000), 40)  # no two alike: the order of equals would be a matter of taste
+    sentences = [[None if rng.random() < 0.2 else pool.pop() / 1000 for _ in range(rng.randint(1, 6))] for _ in range(rng.randint(1, 6))]
     return sentences, rng.randint(1, 3)
 
 def draw_names(rng, sentences):
@@ -314,7 +315,7 @@ def rows_only(probabilities, n):
 # %% ../../nbs/answers/analysis.ipynb #def-recall-by-seen
 @exercise(
     cases=lambda rng: [([(["Ana"], ["B-PER"])], [(["Ana"], ["B-PER"], ["B-PER"])]), ([(["Ana"], ["B-PER"])], [(["Reis"], ["B-PER"], ["B-LOC"])]),
-                       ([(["Rosa"], ["O"])], [(["Rosa"], ["B-PER"], ["B-PER"])]),
+                       ([(["Rosa"], ["O"])], [(["Rosa"], ["B-PER"], ["B-PER"])]), ([(["Rosa"], ["B-PER"])], [(["ROSA"], ["B-PER"], ["B-PER"])]),
                        ([(["Ana", ",", "Reis"], ["B-PER", "O", "B-PER"])], [(["Ana", "Reis"], ["B-PER", "I-PER"], ["B-PER", "I-PER"])]),
                        ([(["Reis"], ["B-LOC"])], [(["Reis"], ["B-PER"], ["B-PER"])]), ([(["Ana"], ["B-PER"])], [(["Reis", "7"], ["B-PER", "O"], ["B-PER", "B-LOC"])]),
                        ([(["Ana"], ["B-PER"])], [(["Ana", "Reis"], ["B-PER", "I-PER"], ["B-PER", "O"])]),
@@ -364,6 +365,12 @@ def name_words(train, test):
 def any_words(train, test):
     known = {word for words, _ in train for word in words}
     return share_found(group_recall(test, lambda name, span: known.issuperset(name)))
+
+@recall_by_seen.mistake(en="A name counts as seen although train has it in other capitals. Here capitals count: compare the words as they are written.",
+                        pt="Um nome conta como visto mesmo que no treino ele tenha outras maiúsculas. Aqui as maiúsculas contam: compare as palavras como estão escritas.")
+def capitals_ignored(train, test):
+    known = {" ".join(name).lower() for name, _ in list_names(train)}
+    return share_found(group_recall(test, lambda name, span: " ".join(name).lower() in known))
 
 @recall_by_seen.mistake(en="A name of train counts as seen only where its type is the same. Here a name is seen if its words are marked in train, whatever the type.",
                         pt="Um nome do treino só conta como visto se tem o mesmo tipo. Aqui, um nome é visto se as palavras dele estão marcadas no treino, seja qual for o tipo.")
