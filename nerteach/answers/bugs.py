@@ -712,6 +712,7 @@ def draw_tokens(rng: random.Random) -> tuple[list]:
     "Tokens of one sentence: (word, start, end, label); the further tokens of a word often disagree with the first."
     tokens, place = [], 0
     for word, label in enumerate(draw_gold(rng, rng.randint(2, 5))):
+        label = rng.choice(["I-PER", "I-LOC"]) if rng.random() < 0.2 else label
         for piece in range(rng.randint(1, 3)):
             further = rng.choice([label, "I-" + label[2:] if label != "O" else "O", "O", "B-LOC", "I-ORG"])
             tokens.append((word, place, place + 3, further if piece else label))
@@ -722,7 +723,8 @@ def draw_tokens(rng: random.Random) -> tuple[list]:
 
 @exercise(
     cases=lambda rng: [([(0, 0, 5, "B-ORG"), (0, 5, 9, "B-LOC")],), ([(0, 0, 3, "B-PER"), (1, 4, 7, "O"), (1, 7, 9, "I-PER"), (2, 10, 12, "B-PER")],),
-                       ([(0, 0, 3, "B-LOC"), (0, 3, 5, "O"), (0, 5, 8, "O")],)]
+                       ([(0, 0, 3, "B-LOC"), (0, 3, 5, "O"), (0, 5, 8, "O")],), ([(0, 0, 3, "B-PER"), (1, 4, 7, "O"), (2, 8, 11, "I-PER")],),
+                       ([(0, 0, 3, "B-PER"), (1, 4, 7, "I-LOC")],), ([(0, 0, 3, "I-LOC")],)]
     + [draw_tokens(rng) for _ in range(30)],
     hints={"en": ("Can half a word be an organisation and its other half a place?",
                   "The first token of a word decides. A further token only moves the end of the entity, if its word is in one."),

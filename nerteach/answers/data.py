@@ -14,6 +14,7 @@ __all__ = ['draw_predicted', 'draw_conll', 'draw_splits', 'count_names', 'count_
            'give_sentences', 'drop_accents', 'find_inside', 'once_per_match', 'first_place_only']
 
 # %% ../../nbs/answers/data.ipynb #export-imports
+import re
 import unicodedata
 
 from ..exercises import draw_labels, draw_sentence, draw_words, exercise
@@ -37,6 +38,7 @@ def draw_splits(rng):
     "Training and test sentences; about half of the test leaks, in disguise."
     train = [" ".join(draw_words(rng, 3, rng.choice(("en", "pt")))) for _ in range(6)]
     disguises = (str, str.upper, lambda text: text.replace(" ", "  ") + " ", lambda text: unicodedata.normalize("NFD", text),
+                 lambda text: text.replace(" ", rng.choice(("\t", "   "))), lambda text: re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", text)),
                  lambda text: " ".join(reversed(text.split())), lambda text: " ".join(draw_words(rng, 3)))
     return train, [rng.choice(disguises)(rng.choice(train)) for _ in range(6)]
 
@@ -155,7 +157,7 @@ def bridge_outside(labels):
 # %% ../../nbs/answers/data.ipynb #def-read-sentences
 @exercise(
     cases=lambda rng: [(["Ana B-PER", ""],), (["Ana B-PER"],), (["Ana NNP B-PER", ""],), (["Ana\tB-PER", ""],), (["Ana B-PER", "", "", "Rui B-PER", ""],),
-                       (["-DOCSTART- -X- O", "", "Ana B-PER", ""],)] + [(draw_conll(rng),) for _ in range(30)],
+                       (["-DOCSTART- -X- O", "", "Ana B-PER", ""],), (["- O", "Ana B-PER", ""],)] + [(draw_conll(rng),) for _ in range(30)],
     hints={"en": ("Collect words in one list and labels in another, line by line. At which lines is a sentence complete, and is every sentence followed by one?",
                   "At an empty line, keep the sentence only if it has words; after the loop do the same once more. split() takes tabs and spaces alike."),
            "pt": ("Junte as palavras em uma lista e os rótulos em outra, linha por linha. Em que linhas uma frase está completa, e toda frase tem uma dessas depois dela?",
@@ -253,7 +255,7 @@ def split_at_tabs(lines):
 # %% ../../nbs/answers/data.ipynb #def-find-leaked
 @exercise(
     cases=lambda rng: [(["Ana."], ["Ana.", "Rui."]), (["Ana.", "Eva."], ["Eva."]), (["Ana."], ["Rui.", "ANA."]), (["Ana, Eva."], ["Ana,  Eva. "]),
-                       (["José."], ["Jose\u0301."]), (["Ana Eva"], ["Eva Ana"]), (["José."], ["Jose."]), (["Ana, Eva."], ["Eva."]),
+                       (["José."], ["Jose\u0301."]), (["Ana Eva"], ["Eva Ana"]), (["José."], ["Jose."]), (["Ana Eva"], ["AnaEva"]), (["Ana Eva"], ["Ana\tEva"]), (["Ana Eva"], ["Ana   Eva"]), (["Ana, Eva."], ["Eva."]),
                        (["Ana.", "Eva.", "ANA."], ["Ana."]), (["Ana."], ["Ana.", "ANA."])] + [draw_splits(rng) for _ in range(30)],
     hints={"en": ("Bring every sentence into one form first, the same in both lists. What has to disappear in it?",
                   "normalize for accents, lower() or casefold() for case, \" \".join(text.split()) for spaces; then ask whether the form is in the set of train's forms."),

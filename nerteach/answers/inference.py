@@ -7,12 +7,12 @@ Docs: https://nerteach.github.io/nerteach/answers/inference.html.md"""
 # %% auto #0
 __all__ = ['draw_text', 'draw_entity', 'draw_pieces', 'draw_found', 'place_words', 'first_place', 'search_from_start',
            'one_space', 'last_letter', 'other_rule', 'cut_text', 'in_bytes', 'white_space', 'starts_only',
-           'score_entity', 'list_probabilities', 'large_powers', 'not_a_number', 'likeliest_label', 'product_of_words',
-           'no_power', 'each_alone', 'not_divided', 'all_words_together', 'no_mean', 'weakest_word', 'first_word',
-           'join_pieces', 'move_all', 'keep_in_order', 'not_moved', 'keep_all', 'same_place_only', 'first_stays',
-           'longest_stays', 'touching_dropped', 'beaten_by_any', 'surest_first', 'choose_threshold', 'list_precisions',
-           'stop_at_first_dip', 'part_equal_scores', 'most_precise', 'first_from_top', 'precision_as_threshold',
-           'more_than_asked', 'lowest_right', 'keep_above', 'promise_anyway']
+           'look_at_score', 'score_entity', 'list_probabilities', 'large_powers', 'not_a_number', 'likeliest_label',
+           'product_of_words', 'no_power', 'each_alone', 'not_divided', 'all_words_together', 'no_mean', 'weakest_word',
+           'first_word', 'join_pieces', 'move_all', 'keep_in_order', 'not_moved', 'keep_all', 'same_place_only',
+           'first_stays', 'longest_stays', 'touching_dropped', 'beaten_by_any', 'surest_first', 'choose_threshold',
+           'list_precisions', 'stop_at_first_dip', 'part_equal_scores', 'most_precise', 'first_from_top',
+           'precision_as_threshold', 'more_than_asked', 'lowest_right', 'keep_above', 'promise_anyway']
 
 # %% ../../nbs/answers/inference.ipynb #export-imports
 import math
@@ -20,7 +20,7 @@ import re
 from itertools import accumulate
 
 from ..data import split_words
-from ..exercises import draw_words, exercise
+from ..exercises import draw_words, exercise, plain
 
 # %% ../../nbs/answers/inference.ipynb #draw
 def draw_text(rng):
@@ -131,9 +131,17 @@ def starts_only(text, words):
     return [start for start, _ in place_words.function(text, words)]
 
 # %% ../../nbs/answers/inference.ipynb #def-score-entity
+def look_at_score(answer, logits, label_ids):
+    "What the answer gives; to 4 digits it need be right, for the numbers of PyTorch (float32) hold no more than 7."
+    right = score_entity.function(logits, label_ids)
+    got = plain(answer(logits, label_ids))
+    return right if isinstance(got, float) and abs(got - right) < 1e-4 else got
+
+
 @exercise(
-    cases=lambda rng: [([[0, 0]], [1]), ([[2, 1]], [1]), ([[0, 3], [3, 0]], [1, 1]), ([[0, 1000]], [1]), ([[-1000, -1000]], [0])]
+    cases=lambda rng: [([[0.0, 0.0]], [1]), ([[2.0, 1.0]], [1]), ([[0.0, 3.0], [3.0, 0.0]], [1, 1]), ([[0.0, 1000.0]], [1]), ([[-1000.0, -1000.0]], [0])]
                       + [draw_entity(rng) for _ in range(30)],
+    observe=look_at_score,
     hints={"en": ("Two steps for each word: logits become probabilities, and of these you need the one of the word's own label. Then the mean over the words.",
                   "Softmax: math.exp of each logit, divided by the sum of all of them. Taking max(row) away from every logit of the row first changes no quotient, and no power is above 1."),
            "pt": ("São dois passos por palavra: os logits viram probabilidades, e delas você precisa da que corresponde ao rótulo da palavra. Depois, a média das palavras.",

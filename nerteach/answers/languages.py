@@ -98,13 +98,17 @@ OUTSIDE = ["para", "pele", "se", "roça", "leão", "rosa", "ceu", "foi", "só", 
 def draw_names(rng, size):
     places = [rng.random() < 0.5 for _ in range(size)]
     words = [rng.choice(INSIDE if inside else OUTSIDE) for inside in places]
-    return words, [f"B-{rng.choice(['PER', 'LOC', 'ORG'])}" if inside else "O" for inside in places]
+    labels = []
+    for inside in places:
+        goes_on = labels and labels[-1] != "O" and rng.random() < 0.5
+        labels.append("O" if not inside else "I-" + labels[-1][2:] if goes_on else "B-" + rng.choice(["PER", "LOC", "ORG"]))
+    return words, labels
 
 
 @exercise(
     cases=lambda rng: [(["Ana", "canta"], ["B-PER", "O"]), (["O", "Pará", "é", "para", "todos"], ["O", "B-LOC", "O", "O", "O"]), (["Leão", "viu", "um", "leão"], ["B-PER", "O", "O", "O"]),
                        (["só", "a", "Sé", "está", "onde", "esta"], ["O", "O", "B-LOC", "O", "O", "O"]),
-                       (["Ana", "Pará", "Para"], ["B-PER", "B-LOC", "B-ORG"]), ([], [])]
+                       (["Nova", "Sé", "se"], ["B-LOC", "I-LOC", "O"]), (["Ana", "Pará", "Para"], ["B-PER", "B-LOC", "B-ORG"]), ([], [])]
     + [draw_names(rng, rng.randint(4, 10)) for _ in range(30)],
     hints={"en": ("Sort the words into two heaps by their labels first: inside names, and outside.",
                   "Bring the outside words into the form that the model sees, `strip_accents(word).lower()`. Keep an inside word if its own form is among theirs."),
@@ -175,7 +179,7 @@ def draw_contractions(rng, names):
     for _ in range(names):
         kind = rng.choice(["LOC", "ORG"])
         name = rng.choice([["Bahia"], ["Banco", "do", "Nordeste"], ["Porto", "Velho"], ["Rio", "das", "Ostras"], ["Recife"]])
-        before = rng.choice([["na"], ["do"], ["Na"], ["Pelo"], []])
+        before = rng.choice([[word := rng.choice(contractions)], [word.capitalize()], []])
         name_labels = [f"B-{kind}"] + [f"I-{kind}"] * (len(before + name) - 1)
         words += [*before, *name, *rng.choice([["foi"], ["pelo", "rio"], []])]
         labels += name_labels + ["O"] * (len(words) - len(labels) - len(name_labels))
@@ -256,7 +260,7 @@ def draw_phrases(rng):
 @exercise(
     cases=lambda rng: [([["Founded", "in", "1998"]], [["Founded", "in", "2003"]]), ([["Ver", "também"], ["Ana"]], [["Rui"], ["ver", "também"]]),
                        ([["in", "1998"]], [["in", "98"]]), ([["o", "metro"]], [["o", "metrô"]]), ([["in", "Founded", "1998"]], [["founded", "in", "1998"]]),
-                       ([["Rui"], ["Ana", "1"]], [["ana", "2"]]), ([["Ana", "1"]], [["Ana1"]]), ([], [["Ana"]])]
+                       ([["Rui"], ["Ana", "1"]], [["ana", "2"]]), ([["Ana", "1"]], [["Ana1"]]), ([["a", "b"]], [["ab"]]), ([], [["Ana"]])]
     + [draw_phrases(rng) for _ in range(30)],
     hints={"en": ("Write one step that gives two sentences the same form exactly when they are to count as the same.",
                   "Lower-case each word and put \"0\" for every digit (`re.sub`), keep the forms of train in a set, as tuples, and look the test sentences up in it."),

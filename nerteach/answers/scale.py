@@ -11,8 +11,8 @@ __all__ = ['draw_counts', 'part_f1', 'merge_f1', 'mean_of_parts', 'weighted_by_g
            'sliced', 'first_batch_only', 'never_ends', 'deal', 'gather', 'one_after_another', 'copies_kept',
            'equal_ones_dropped', 'last_round_dropped', 'cut_from_the_front', 'rounds_as_lists', 'sorted_by_size',
            'Passing', 'look_at_samples', 'draw_sample', 'first_ones', 'last_ones', 'all_held', 'every_one_gets_in',
-           'toss_of_a_coin', 'off_by_one', 'generator_ignored', 'sample_of_a_list', 'drawn_with_repetition', 'one_in_n',
-           'always_the_same_place']
+           'toss_of_a_coin', 'off_by_one', 'one_place_too_many', 'generator_ignored', 'sample_of_a_list',
+           'drawn_with_repetition', 'one_in_n', 'always_the_same_place']
 
 # %% ../../nbs/answers/scale.ipynb #export-imports
 import random
@@ -295,14 +295,14 @@ def look_at_samples(answer, items, size):
         sample = answer(stream, size, rng)
         return None if sample is None else sorted(map(str, sample))
 
-    tally, runs = {"held": 0, "most": 0}, 120
+    tally, runs = {"held": 0, "most": 0}, 1000
     again = draw(20, lambda item: Passing(item, tally))
     if None in again:
         return None
     samples = draw(runs, str)
     drawn, share = Counter(item for sample in samples for item in sample), min(1, size / len(items))
-    often = [item for item in items if drawn[item] / runs - share > 0.22]
-    seldom = [item for item in items if share - drawn[item] / runs > 0.22]
+    often = [item for item in items if drawn[item] / runs - share > 0.08]
+    seldom = [item for item in items if share - drawn[item] / runs > 0.08]
     faults = {"wrong_size": any(len(sample) != min(size, len(items)) for sample in samples),
               "item_twice": any(len(set(sample)) < len(sample) for sample in samples),
               f"too_often: {' '.join(often)}": often, f"too_seldom: {' '.join(seldom)}": seldom,
@@ -378,6 +378,18 @@ def off_by_one(items, size, rng):
         if len(sample) < size:
             sample.append(item)
         elif (place := rng.randrange(number)) < size:
+            sample[place] = item
+    return sample
+
+
+@draw_sample.mistake(en="`too_often`: the first items stay a little too often. `randint(0, n)` can also give n itself: among how many places was drawn?",
+                     pt="`too_often`: os primeiros itens ficam um pouco demais. `randint(0, n)` também pode dar o próprio n: o sorteio foi entre quantos lugares?")
+def one_place_too_many(items, size, rng):
+    sample = []
+    for number, item in enumerate(items, start=1):
+        if len(sample) < size:
+            sample.append(item)
+        elif (place := rng.randint(0, number)) < size:
             sample[place] = item
     return sample
 

@@ -10,13 +10,14 @@ __all__ = ['draw_place', 'python_place', 'left_as_it_is', 'all_emoji', 'counted_
            'label_marks', 'label_with', 'whole_words_only', 'borders_too', 'first_letter_marked', 'every_word_begins',
            'no_word_begins', 'neighbours_joined', 'no_prefix', 'begins_exactly', 'one_word_marks', 'draw_two', 'kappa',
            'share_agreed', 'not_scaled', 'equal_labels', 'thrown_together', 'without_o', 'types_only',
-           'labels_counted_again', 'chance_of_o', 'draw_corpus', 'look_at_draws', 'draw_documents', 'rows_one_by_one',
-           'last_one_cut', 'order_of_the_file', 'stops_too_early', 'seed_ignored', 'names_returned', 'wanted_documents',
-           'counted_from_one', 'drawn_again']
+           'labels_counted_again', 'chance_of_o', 'draw_corpus', 'Name', 'always_neighbours', 'look_at_draws',
+           'draw_documents', 'rows_one_by_one', 'last_one_cut', 'order_of_the_file', 'stops_too_early', 'seed_ignored',
+           'order_of_a_set', 'begin_elsewhere', 'names_returned', 'wanted_documents', 'counted_from_one', 'drawn_again']
 
 # %% ../../nbs/answers/your_data.ipynb #export-imports
 import random
 from collections import Counter
+from zlib import crc32
 from ..annotation import offset_map
 from ..exercises import draw_labels, exercise
 
@@ -278,20 +279,45 @@ def draw_corpus(rng):
     return documents, rng.randint(3, len(documents) // 2), rng.randint(0, 99)
 
 
+class Name(str):
+    "A document's name; `run` decides the order that a set of names has, as another run of Python does."
+
+    def __new__(cls, text, run):
+        name = super().__new__(cls, text)
+        name.run = run
+        return name
+
+    def __hash__(self):
+        return crc32(f"{self.run} {str(self)}".encode())
+
+
+def always_neighbours(draws, names):
+    "Whether every draw took documents that follow each other in the order of the names, the first after the last."
+    several = [drawn for drawn in draws if 2 <= len(drawn) <= len(names) - 2]
+    runs = [sum(name in drawn and names[place - 1] not in drawn for place, name in enumerate(names)) == 1 for drawn in several]
+    return len(several) > 0.8 * len(draws) and all(runs)
+
+
 def look_at_draws(answer, documents, wanted, seed):
-    draws = [answer(list(documents), wanted, seed + number) for number in range(8)]
+    def draw(seeds, run):
+        return [answer([Name(name, run) for name in documents], wanted, seed + number) for number in range(seeds)]
+
+    draws = draw(30, run=0)
     if any(draw is None for draw in draws):
         return None
     draws = [list(draw) for draw in draws]
     sets, largest = [set(draw) for draw in draws], max(Counter(documents).values())
     torn = max(len({documents[row] for row in rows & set(range(len(documents)))} & {name for row, name in enumerate(documents) if row not in rows})
                for rows in sets)
-    again = [set(answer(list(documents), wanted, seed + number)) for number in range(3)]
+    again, later = ([set(rows) for rows in draw(3, run)] for run in (0, 1))
+    named = [{documents[row] for row in rows & set(range(len(documents)))} for rows in sets]
+    order = [always_neighbours(named, names) for names in (sorted(set(documents)), list(dict.fromkeys(documents)))]
     faults = {"rows_that_do_not_exist": not all(rows <= set(range(len(documents))) for rows in sets),
               "rows_twice": any(len(rows) < len(draw) for rows, draw in zip(sets, draws)),
               "one_torn_document": torn == 1, "torn_documents": torn > 1,
               "too_few": any(len(rows) < wanted for rows in sets), "too_many": any(len(rows) >= wanted + largest for rows in sets),
-              "same_seed_other_rows": again != sets[:3], "other_seed_same_rows": all(rows == sets[0] for rows in sets)}
+              "same_seed_other_rows": again != sets[:3], "other_run_other_rows": again == sets[:3] != later,
+              "other_seed_same_rows": all(rows == sets[0] for rows in sets), "only_neighbours": any(order) and any(rows != sets[0] for rows in sets)}
     return [fault for fault, found in faults.items() if found]
 
 
@@ -352,6 +378,25 @@ def stops_too_early(documents, wanted, seed):
                         pt="`same_seed_other_rows`: `random.shuffle` sem semente própria sorteia outra partição de teste a cada vez, e nenhuma medida se compara com a de ontem.")
 def seed_ignored(documents, wanted, seed):
     return draw_documents.function(documents, wanted, random.random())
+
+
+@draw_documents.mistake(en="`other_run_other_rows`: the order of a set of names changes with each run of Python, and what is shuffled in another order comes out differently. Sort the names first.",
+                        pt="`other_run_other_rows`: a ordem de um conjunto de nomes muda a cada execução do Python, e o que se embaralha a partir de outra ordem sai diferente. Antes, ordene os nomes.")
+def order_of_a_set(documents, wanted, seed):
+    names, rows = list(set(documents)), []
+    random.Random(seed).shuffle(names)
+    for name in names:
+        rows += [row for row, document in enumerate(documents) if document == name] if len(rows) < wanted else []
+    return rows
+
+
+@draw_documents.mistake(en="`only_neighbours`: the seed only says where to begin, and the documents taken always follow each other. Draw them at random.",
+                        pt="`only_neighbours`: a semente só diz por onde começar, e os documentos tomados são sempre vizinhos. Sorteie-os ao acaso.")
+def begin_elsewhere(documents, wanted, seed):
+    names, rows = sorted(set(documents)), []
+    for name in names[seed % len(names):] + names[:seed % len(names)]:
+        rows += [row for row, document in enumerate(documents) if document == name] if len(rows) < wanted else []
+    return rows
 
 
 @draw_documents.mistake(en="`rows_that_do_not_exist`: these are names of documents. Wanted are the numbers of the rows, from 0.",
