@@ -126,3 +126,10 @@ def test_the_class_s_table_has_the_columns_that_the_page_explains(tmp_path, caps
     print_class(tmp_path)
     head = capsys.readouterr().out.splitlines()[0].split()
     assert {"mistake", "tried", "solutions"} <= set(head)
+
+
+@pytest.mark.parametrize("lang, said", [("en", "interval is {} to {} points wide"), ("pt", "de 95% tem de {} a {} pontos de largura")])
+def test_the_width_of_the_interval_is_that_of_the_corpus_s_table(lang, said):
+    rows = [line for line in (ROOT / "nerteach" / "corpus" / "README.md").read_text(encoding="utf-8").splitlines() if "| own test |" in line]
+    widths = [round(100 * (float(high) - float(low))) for row in rows for low, high in re.findall(r"\[([\d.]+), ([\d.]+)\]", row)]
+    assert len(widths) == 10 and said.format(min(widths), max(widths)) in read(lang, "cheat_sheet")

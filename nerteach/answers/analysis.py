@@ -13,8 +13,8 @@ __all__ = ['TYPES', 'draw_gold_and_predicted', 'draw_prediction', 'draw_corpus',
            'every_word', 'surest_first', 'count_seen_only', 'unseen_as_zero', 'compare_unseen', 'no_word_seen',
            'all_rows', 'word_first', 'as_they_stand', 'rows_only', 'zero_as_unseen', 'unseen_as_sure',
            'first_sentences', 'recall_by_seen', 'group_recall', 'list_names', 'share_found', 'name_words', 'any_words',
-           'capitals_ignored', 'same_type_only', 'precision_instead', 'any_type_found', 'overlap_found',
-           'all_names_below', 'zero_when_empty', 'divide_by_none', 'swapped_groups', 'ignore_capitals']
+           'same_type_only', 'precision_instead', 'any_type_found', 'overlap_found', 'all_names_below',
+           'zero_when_empty', 'divide_by_none', 'swapped_groups', 'ignore_capitals']
 
 # %% ../../nbs/answers/analysis.ipynb #export-imports
 from collections import Counter
@@ -392,12 +392,6 @@ def name_words(train, test):
 def any_words(train, test):
     known = {word for words, _ in train for word in words}
     return share_found(group_recall(test, lambda name, span: known.issuperset(name)))
-
-@recall_by_seen.mistake(en="A name counts as seen although train has it in other capitals. Here capitals count: compare the words as they are written.",
-                        pt="Um nome conta como visto mesmo que no treino ele tenha outras maiúsculas. Aqui as maiúsculas contam: compare as palavras como estão escritas.")
-def capitals_ignored(train, test):
-    known = {" ".join(name).lower() for name, _ in list_names(train)}
-    return share_found(group_recall(test, lambda name, span: " ".join(name).lower() in known))
 
 @recall_by_seen.mistake(en="A name of train counts as seen only where its type is the same. Here a name is seen if its words are marked in train, whatever the type.",
                         pt="Um nome do treino só conta como visto se tem o mesmo tipo. Aqui, um nome é visto se as palavras dele estão marcadas no treino, seja qual for o tipo.")
