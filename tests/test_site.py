@@ -228,7 +228,7 @@ def test_formulas_keep_their_letters(contents, lang):
     assert any("F1=2PR/(P+R)" in formula for formula in formulas), formulas
 
 
-@pytest.mark.parametrize("module", nerteach._modidx.d["syms"])
+@pytest.mark.parametrize("module", [module for module in nerteach._modidx.d["syms"] if not module.startswith("nerteach.answers.")])
 def test_every_exported_function_has_its_table_its_source_and_its_lesson(module, contents):
     names = {full.removeprefix(f"{module}."): place for full, place in nerteach._modidx.d["syms"][module].items()}
     for name, (place, path) in names.items():
