@@ -20,7 +20,7 @@ import re
 from itertools import accumulate
 
 from ..data import split_words
-from ..exercises import draw_words, exercise, plain
+from ..exercises import draw_words, exercise, as_plain
 
 # %% ../../nbs/answers/inference.ipynb #draw
 def draw_text(rng):
@@ -134,7 +134,7 @@ def starts_only(text, words):
 def look_at_score(answer, logits, label_ids):
     "What the answer gives; to 4 digits it need be right, for the numbers of PyTorch (float32) hold no more than 7."
     right = score_entity.function(logits, label_ids)
-    got = plain(answer(logits, label_ids))
+    got = as_plain(answer(logits, label_ids))
     return right if isinstance(got, float) and abs(got - right) < 1e-4 else got
 
 
