@@ -6,10 +6,10 @@ Docs: https://nerteach.github.io/nerteach/en/exercises.html.md"""
 
 # %% auto #0
 __all__ = ['SECONDS', 'TEXTS', 'LESSONS', 'RESULT', 'as_plain', 'same_result', 'TimeIsUp', 'Outcome', 'show_value', 'show_error',
-           'observe_case', 'park_when', 'run_cases', 'Mistake', 'Exercise', 'call_answer', 'exercise', 'draw_labels',
-           'packaged_sentences', 'draw_sentence', 'draw_words', 'Verdict', 'agree', 'explain', 'unfilled', 'judge',
-           'show_call', 'report', 'Check', 'Exercises', 'open_exercises', 'recite', 'find_faults', 'show_mistakes',
-           'read_results', 'summarize_class', 'count_results', 'print_class']
+           'observe_case', 'park_when', 'run_cases', 'Mistake', 'CheckedExercise', 'call_answer', 'exercise',
+           'draw_labels', 'packaged_sentences', 'draw_sentence', 'draw_words', 'Verdict', 'agree', 'explain',
+           'unfilled', 'judge', 'show_call', 'report', 'Check', 'Exercises', 'open_exercises', 'recite', 'find_faults',
+           'show_mistakes', 'read_results', 'summarize_class', 'count_results', 'print_class']
 
 # %% ../nbs/en/15_exercises.ipynb #export-imports
 import copy
@@ -171,7 +171,7 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Exercise:
+class CheckedExercise:
     "A solution, its cases, its hints and the mistakes it knows."
     function: Callable                                    # The solution; for a value, a function without parameters that returns it
     cases: Callable[[random.Random], list[tuple]]         # Draws the arguments of each case
@@ -220,10 +220,10 @@ def exercise(
     cases: Callable | None = None,          # Called with a `random.Random`: a list of argument tuples, small fixed ones first; one call without arguments if `None`
     observe: Callable | None = None,        # Called as observe(answer, *case): what is compared; the answer's own result if `None`
     value: bool = False,                    # The answer is a value, and the solution a function that returns it
-) -> Callable:                              # Turns the solution below it into an `Exercise`
+) -> Callable:                              # Turns the solution below it into an `CheckedExercise`
     """Make an exercise out of its solution. Add what learners do wrong with `@NAME.mistake(en=..., pt=...)`."""
-    def make(function: Callable) -> Exercise:
-        return Exercise(function, cases or (lambda rng: [()]), hints, observe or call_answer, value)
+    def make(function: Callable) -> CheckedExercise:
+        return CheckedExercise(function, cases or (lambda rng: [()]), hints, observe or call_answer, value)
     return make
 
 # %% ../nbs/en/15_exercises.ipynb #def-draw-labels
@@ -282,7 +282,7 @@ def agree(one: Outcome, other: Outcome) -> bool:
     return one.error == other.error and (bool(one.error) or same_result(one.value, other.value))
 
 
-def explain(exercise: Exercise, cases: list[tuple], outcomes: list[Outcome], right: list[Outcome]) -> Mistake | None:
+def explain(exercise: CheckedExercise, cases: list[tuple], outcomes: list[Outcome], right: list[Outcome]) -> Mistake | None:
     "The known mistake that gives what the answer gave where it is wrong: the one that does so most often, at least every second time."
     failed = [number for number, outcome in enumerate(outcomes) if not agree(outcome, right[number])]
     best, explained = None, (0, 0)
@@ -295,7 +295,7 @@ def explain(exercise: Exercise, cases: list[tuple], outcomes: list[Outcome], rig
     return best
 
 # %% ../nbs/en/15_exercises.ipynb #def-judge
-def unfilled(exercise: Exercise, answer, outcomes: list[Outcome], right: list[Outcome]) -> str:
+def unfilled(exercise: CheckedExercise, answer, outcomes: list[Outcome], right: list[Outcome]) -> str:
     "\"blank\" or \"printed\" if an answer gave nothing at all; \"\" if it gave something."
     nothing = bool(outcomes) and all(outcome.value is None and outcome.error in ("", "NotImplementedError") for outcome in outcomes)
     if not nothing or exercise.value or all(outcome.value is None for outcome in right):
@@ -303,7 +303,7 @@ def unfilled(exercise: Exercise, answer, outcomes: list[Outcome], right: list[Ou
     return "printed" if any(outcome.printed.strip() for outcome in outcomes) else "blank"
 
 
-def judge(exercise: Exercise, answer, seed: int | None = None) -> Verdict:
+def judge(exercise: CheckedExercise, answer, seed: int | None = None) -> Verdict:
     "Try an answer; `seed` makes the cases the same every time."
     if answer is None or answer is ...:
         return Verdict("blank")
@@ -362,7 +362,7 @@ def show_call(answer, case: tuple) -> str:
     return f"{getattr(answer, '__name__', 'answer')}({', '.join(map(show_value, case))})"
 
 
-def report(exercise: Exercise, answer, verdict: Verdict, hint: str, lang: str) -> str:
+def report(exercise: CheckedExercise, answer, verdict: Verdict, hint: str, lang: str) -> str:
     "The verdict as the learner reads it."
     says = TEXTS[lang]
     state = "right value" if verdict.state == "right" and exercise.value else verdict.state
@@ -383,7 +383,7 @@ def report(exercise: Exercise, answer, verdict: Verdict, hint: str, lang: str) -
 @dataclass
 class Check:
     """One exercise in front of one learner: call it with an answer."""
-    exercise: Exercise                                     # What is checked
+    exercise: CheckedExercise                                     # What is checked
     lang: str                                              # Language of what is said
     tries: int = 0                                         # Answers that were not blank
     right_at: int = 0                                      # Number of the first right try; 0 while there is none
@@ -474,11 +474,11 @@ def open_exercises(
     if lesson not in LESSONS or lang not in TEXTS:
         raise InputError(f"there are no exercises {lesson!r} in language {lang!r}: choose from {', '.join(LESSONS)} and en or pt")
     module = import_module(f"nerteach.answers.{lesson}")
-    found = [item for item in vars(module).values() if isinstance(item, Exercise)]
+    found = [item for item in vars(module).values() if isinstance(item, CheckedExercise)]
     return Exercises(lesson, lang, {item.name: Check(item, lang) for item in found})
 
 # %% ../nbs/en/15_exercises.ipynb #def-recite
-def recite(exercise: Exercise, seed: int) -> Callable:
+def recite(exercise: CheckedExercise, seed: int) -> Callable:
     "An answer learned by heart: right for the cases that `seed` draws, the most frequent result elsewhere."
     cases = exercise.cases(random.Random(seed))
     known = {repr(case): exercise.answer()(*copy.deepcopy(case)) for case in cases}
@@ -488,7 +488,7 @@ def recite(exercise: Exercise, seed: int) -> Callable:
 
 # %% ../nbs/en/15_exercises.ipynb #def-find-faults
 def find_faults(
-    exercise: Exercise,      # The exercise to try
+    exercise: CheckedExercise,      # The exercise to try
     seed: int | None = None, # Draws the cases; chance if `None`
 ) -> list[str]:              # What is wrong with it; empty if nothing is
     """Try an exercise on its solution, on each of its mistakes, and on answers that are none."""
@@ -511,7 +511,7 @@ def find_faults(
 
 # %% ../nbs/en/15_exercises.ipynb #def-show-mistakes
 def show_mistakes(
-    exercise: Exercise,  # The exercise
+    exercise: CheckedExercise,  # The exercise
     lang: str = "en",    # Language of what is said
 ) -> None:
     """Print what a check says to each of the mistakes it knows. Raises `AssertionError` if the exercise has a fault."""
