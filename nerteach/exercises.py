@@ -8,8 +8,8 @@ Docs: https://nerteach.github.io/nerteach/en/exercises.html.md"""
 __all__ = ['SECONDS', 'TEXTS', 'LESSONS', 'RESULT', 'as_plain', 'same_result', 'TimeIsUp', 'Outcome', 'show_value', 'show_error',
            'observe_case', 'park_when', 'run_cases', 'Mistake', 'CheckedExercise', 'call_answer', 'exercise',
            'draw_labels', 'packaged_sentences', 'draw_sentence', 'draw_words', 'Verdict', 'agree', 'explain',
-           'unfilled', 'judge', 'show_call', 'report', 'Check', 'Exercises', 'open_exercises', 'recite', 'find_faults',
-           'show_mistakes', 'read_results', 'summarize_class', 'count_results', 'print_class']
+           'unfilled', 'judge', 'show_call', 'report', 'Check', 'ExerciseSet', 'open_exercises', 'recite',
+           'find_faults', 'show_mistakes', 'read_results', 'summarize_class', 'count_results', 'print_class']
 
 # %% ../nbs/en/15_exercises.ipynb #export-imports
 import copy
@@ -425,7 +425,7 @@ class Check:
 
 # %% ../nbs/en/15_exercises.ipynb #def-exercises
 @dataclass
-class Exercises:
+class ExerciseSet:
     """The exercises of one lesson in front of one learner: `check.NAME(answer)`."""
     lesson: str                # Name of the lesson, such as "data"
     lang: str                  # Language of what is said
@@ -466,7 +466,7 @@ LESSONS = ("data", "align", "metrics", "train", "analysis", "inference", "langua
 def open_exercises(
     lesson: str,       # One of `LESSONS`, such as "data"
     lang: str = "en",  # Language of what is said, "en" or "pt"
-) -> Exercises:        # The lesson's exercises, one attribute each
+) -> ExerciseSet:        # The lesson's exercises, one attribute each
     """Open the exercises of a lesson: `check = open_exercises("data")`, then `check.NAME(answer)`.
 
     Raises `InputError` for a lesson or a language that is not there.
@@ -475,7 +475,7 @@ def open_exercises(
         raise InputError(f"there are no exercises {lesson!r} in language {lang!r}: choose from {', '.join(LESSONS)} and en or pt")
     module = import_module(f"nerteach.answers.{lesson}")
     found = [item for item in vars(module).values() if isinstance(item, CheckedExercise)]
-    return Exercises(lesson, lang, {item.name: Check(item, lang) for item in found})
+    return ExerciseSet(lesson, lang, {item.name: Check(item, lang) for item in found})
 
 # %% ../nbs/en/15_exercises.ipynb #def-recite
 def recite(exercise: CheckedExercise, seed: int) -> Callable:

@@ -15,7 +15,7 @@ import pytest
 
 from conftest import ROOT
 from nerteach.data import InputError, Span
-from nerteach.exercises import (LESSONS, TEXTS, Check, Exercises, draw_labels, exercise, find_faults, judge, open_exercises, run_cases,
+from nerteach.exercises import (LESSONS, TEXTS, Check, ExerciseSet, draw_labels, exercise, find_faults, judge, open_exercises, run_cases,
                                 same_result, show_mistakes, summarize_class)
 
 PATH = {"data": "01", "align": "02", "metrics": "03", "train": "04", "analysis": "05", "inference": "06", "languages": "07", "your_data": "08", "scale": "09"}
@@ -255,7 +255,7 @@ def test_faults_are_found():
 
 
 def test_a_misspelt_exercise_is_guessed():
-    check = Exercises("data", "en", {"total": Check(make_total(), "en")})
+    check = ExerciseSet("data", "en", {"total": Check(make_total(), "en")})
     with pytest.raises(AttributeError, match="do you mean 'total'"):
         check.totl
     assert "total" in dir(check) and repr(check) == "0 of 1 exercises right\n  total  not tried"
@@ -270,7 +270,7 @@ def test_a_lesson_or_language_that_is_not_there(lesson, lang):
 def test_results_add_up_and_make_a_table(tmp_path, capsys):
     for learner, answers in {"ana": (len, sum), "rui": (len, len, max), "eva": (None,)}.items():
         for lesson in ("data", "align"):
-            check = Exercises(lesson, "en", {"total": Check(make_total(), "en")})
+            check = ExerciseSet(lesson, "en", {"total": Check(make_total(), "en")})
             for answer in answers:
                 check.total(answer)
             check.save_results(tmp_path / f"{learner}.json")
@@ -283,7 +283,7 @@ def test_results_add_up_and_make_a_table(tmp_path, capsys):
 
 def test_a_new_kernel_loses_no_results(tmp_path, capsys):
     def fresh():
-        return Exercises("data", "en", {"total": Check(make_total(), "en"), "other": Check(make_total(), "en")})
+        return ExerciseSet("data", "en", {"total": Check(make_total(), "en"), "other": Check(make_total(), "en")})
     first, second, third = fresh(), fresh(), fresh()
     first.total(len), first.total(sum), first.save_results(tmp_path / "ana.json")
     second.total(max), second.other(sum), second.save_results(tmp_path / "ana.json")
