@@ -12,7 +12,7 @@ import pytest
 import nerteach
 from conftest import ROOT
 from nerteach.cli import build_parser
-from nerteach.exercises import LESSONS, Exercises
+from nerteach.exercises import LESSONS, ExerciseSet
 
 sys.path.insert(0, str(ROOT / "tools"))
 import make_stick  # noqa: E402
@@ -73,7 +73,7 @@ def test_every_command_is_one(name):
 
 def known_names():
     """What the package has: names of its modules, exercises, and the methods of a lesson's exercises."""
-    names = set(dir(Exercises)) | set(OTHERS)
+    names = set(dir(ExerciseSet)) | set(OTHERS)
     for module in pkgutil.iter_modules(nerteach.__path__):
         if module.name not in ("__main__", "answers", "corpus"):
             names |= set(vars(import_module(f"nerteach.{module.name}")))
