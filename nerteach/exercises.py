@@ -584,7 +584,7 @@ def print_class(folder: str | Path) -> None:
         print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip())
 
 # %% ../nbs/en/15_exercises.ipynb #main
-if __name__ == "__main__":
+if __name__ == "__main__" and "__file__" in globals():  # as a command, not in a notebook
     if len(sys.argv) != 2:
         sys.exit("usage: python -m nerteach.exercises FOLDER")
     try:
