@@ -18,7 +18,7 @@ __all__ = ['NAMES', 'draw_word_ids', 'draw_to_label', 'draw_predicted', 'draw_tr
 from collections import Counter
 
 from ..align import IGNORE_INDEX
-from ..exercises import draw_labels, exercise
+from ..exercises import exercise
 
 # %% ../../nbs/answers/align.ipynb #draw
 NAMES = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
