@@ -7,8 +7,8 @@ Docs: https://nerteach.github.io/nerteach/en/exercises.html.md"""
 # %% auto #0
 __all__ = ['SECONDS', 'TEXTS', 'LESSONS', 'RESULT', 'as_plain', 'same_result', 'TimeIsUp', 'Outcome', 'show_value', 'show_error',
            'observe_case', 'park_when', 'run_cases', 'Mistake', 'CheckedExercise', 'call_answer', 'exercise',
-           'draw_labels', 'packaged_sentences', 'draw_sentence', 'draw_words', 'Verdict', 'agree', 'explain',
-           'unfilled', 'judge', 'show_call', 'report', 'Check', 'ExerciseSet', 'open_exercises', 'recite',
+           'draw_labels', 'packaged_sentences', 'draw_sentence', 'draw_words', 'Verdict', 'agree', 'outcomes_of',
+           'explain', 'unfilled', 'judge', 'show_call', 'report', 'Check', 'ExerciseSet', 'open_exercises', 'recite',
            'find_faults', 'show_mistakes', 'read_results', 'summarize_class', 'count_results', 'print_class']
 
 # %% ../nbs/en/15_exercises.ipynb #export-imports
@@ -220,7 +220,7 @@ def exercise(
     cases: Callable | None = None,          # Called with a `random.Random`: a list of argument tuples, small fixed ones first; one call without arguments if `None`
     observe: Callable | None = None,        # Called as observe(answer, *case): what is compared; the answer's own result if `None`
     value: bool = False,                    # The answer is a value, and the solution a function that returns it
-) -> Callable:                              # Turns the solution below it into an `CheckedExercise`
+) -> Callable:                              # Turns the solution below it into a `CheckedExercise`
     """Make an exercise out of its solution. Add what learners do wrong with `@NAME.mistake(en=..., pt=...)`."""
     def make(function: Callable) -> CheckedExercise:
         return CheckedExercise(function, cases or (lambda rng: [()]), hints, observe or call_answer, value)
@@ -282,13 +282,17 @@ def agree(one: Outcome, other: Outcome) -> bool:
     return one.error == other.error and (bool(one.error) or same_result(one.value, other.value))
 
 
+def outcomes_of(exercise: CheckedExercise, function: Callable, cases: list[tuple]) -> list[Outcome]:
+    "What a function of the exercise itself, its solution or a mistake, comes to; it is known to end."
+    return [observe_case(exercise.observe, exercise.answer(function), case) for case in cases]
+
+
 def explain(exercise: CheckedExercise, cases: list[tuple], outcomes: list[Outcome], right: list[Outcome]) -> Mistake | None:
     "The known mistake that gives what the answer gave where it is wrong: the one that does so most often, at least every second time."
     failed = [number for number, outcome in enumerate(outcomes) if not agree(outcome, right[number])]
     best, explained = None, (0, 0)
     for mistake in exercise.mistakes:
-        theirs = run_cases(exercise.observe, exercise.answer(mistake.function), cases)
-        same = [agree(outcome, other) for outcome, other in zip(outcomes, theirs)]
+        same = list(map(agree, outcomes, outcomes_of(exercise, mistake.function, cases)))
         count = sum(same[number] for number in failed), sum(same)
         if 2 * count[0] >= len(failed) and count > explained:
             best, explained = mistake, count
@@ -310,7 +314,7 @@ def judge(exercise: CheckedExercise, answer, seed: int | None = None) -> Verdict
     if callable(answer) == exercise.value:
         return Verdict("value" if exercise.value else "function")
     cases = exercise.cases(random.Random(seed))
-    right = [observe_case(exercise.observe, exercise.answer(), case) for case in cases]
+    right = outcomes_of(exercise, exercise.function, cases)
     outcomes = run_cases(exercise.observe, answer, cases)
     if state := unfilled(exercise, answer, outcomes, right):
         return Verdict(state, len(cases))
@@ -383,7 +387,7 @@ def report(exercise: CheckedExercise, answer, verdict: Verdict, hint: str, lang:
 @dataclass
 class Check:
     """One exercise in front of one learner: call it with an answer."""
-    exercise: CheckedExercise                                     # What is checked
+    exercise: CheckedExercise                              # What is checked
     lang: str                                              # Language of what is said
     tries: int = 0                                         # Answers that were not blank
     right_at: int = 0                                      # Number of the first right try; 0 while there is none
@@ -466,7 +470,7 @@ LESSONS = ("data", "align", "metrics", "train", "analysis", "inference", "langua
 def open_exercises(
     lesson: str,       # One of `LESSONS`, such as "data"
     lang: str = "en",  # Language of what is said, "en" or "pt"
-) -> ExerciseSet:        # The lesson's exercises, one attribute each
+) -> ExerciseSet:      # The lesson's exercises, one attribute each
     """Open the exercises of a lesson: `check = open_exercises("data")`, then `check.NAME(answer)`.
 
     Raises `InputError` for a lesson or a language that is not there.
@@ -488,9 +492,9 @@ def recite(exercise: CheckedExercise, seed: int) -> Callable:
 
 # %% ../nbs/en/15_exercises.ipynb #def-find-faults
 def find_faults(
-    exercise: CheckedExercise,      # The exercise to try
-    seed: int | None = None, # Draws the cases; chance if `None`
-) -> list[str]:              # What is wrong with it; empty if nothing is
+    exercise: CheckedExercise,  # The exercise to try
+    seed: int | None = None,    # Draws the cases; chance if `None`
+) -> list[str]:                 # What is wrong with it; empty if nothing is
     """Try an exercise on its solution, on each of its mistakes, and on answers that are none."""
     faults = [] if judge(exercise, exercise.answer(), seed).state == "right" else ["its solution is not right"]
     for mistake in exercise.mistakes:
@@ -512,7 +516,7 @@ def find_faults(
 # %% ../nbs/en/15_exercises.ipynb #def-show-mistakes
 def show_mistakes(
     exercise: CheckedExercise,  # The exercise
-    lang: str = "en",    # Language of what is said
+    lang: str = "en",           # Language of what is said
 ) -> None:
     """Print what a check says to each of the mistakes it knows. Raises `AssertionError` if the exercise has a fault."""
     faults = find_faults(exercise, seed=0)

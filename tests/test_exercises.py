@@ -22,6 +22,14 @@ PATH = {"data": "01", "align": "02", "metrics": "03", "train": "04", "analysis":
 HINTS = {"en": ("first", "second"), "pt": ("primeira", "segunda")}
 
 
+def read_cells(folder, stem):
+    return json.loads((ROOT / "nbs" / folder / f"{stem}.ipynb").read_text(encoding="utf-8"))["cells"]
+
+
+def cell_text(lang, lesson, cell_id):
+    return "".join(next(cell for cell in read_cells(lang, f"{PATH[lesson]}_{lesson}") if cell["id"] == cell_id)["source"])
+
+
 def opened():
     return [(lesson, name) for lesson in LESSONS for name in open_exercises(lesson).checks]
 
@@ -55,21 +63,19 @@ def test_exercise_tells_right_from_wrong(lesson, name):
 
 @pytest.mark.parametrize("lesson, name", opened())
 def test_exercise_stands_in_its_lesson(lesson, name):
-    for lang, starter in (("en", "open_exercises("), ("pt", "open_exercises(")):
-        cells = json.loads((ROOT / "nbs" / lang / f"{PATH.get(lesson, '17')}_{lesson}.ipynb").read_text(encoding="utf-8"))["cells"]
+    for lang in ("en", "pt"):
+        cells = read_cells(lang, f"{PATH.get(lesson, '17')}_{lesson}")
         cell = next(cell for cell in cells if cell["id"] == f"exercise-{name.replace('_', '-')}")
-        assert f"check.{name}(" in "".join(cell["source"]) and any(starter in "".join(other["source"]) for other in cells)
+        assert f"check.{name}(" in "".join(cell["source"]) and any("open_exercises(" in "".join(other["source"]) for other in cells)
         shown = "".join(text for output in cell["outputs"] for text in output.get("text", []))
         first = [TEXTS[lang][state] for state in ("blank", "wrong", "error")]
         assert shown.startswith(tuple(first)), "a cell that nobody filled in must say so, in the lesson's language"
-        key = json.loads((ROOT / "nbs" / "answers" / f"{lesson}.ipynb").read_text(encoding="utf-8"))["cells"]
-        assert any(f"## {name}\n" in "".join(cell["source"]) for cell in key)
+        assert any(f"## {name}\n" in "".join(cell["source"]) for cell in read_cells("answers", lesson))
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_answer_key_shows_what_the_checks_say(lesson):
-    cells = json.loads((ROOT / "nbs" / "answers" / f"{lesson}.ipynb").read_text(encoding="utf-8"))["cells"]
-    shows = [cell for cell in cells if "show_mistakes(" in "".join(cell["source"])]
+    shows = [cell for cell in read_cells("answers", lesson) if "show_mistakes(" in "".join(cell["source"])]
     assert len(shows) == len(open_exercises(lesson).checks)
     for cell in shows:
         with redirect_stdout(io.StringIO()) as printed:
@@ -87,8 +93,7 @@ def test_names_in_answers_are_no_names_of_the_package():
 @pytest.mark.parametrize("lesson", PATH)
 @pytest.mark.parametrize("lang, answer", [("en", "Answer"), ("pt", "Resposta")])
 def test_five_questions_with_every_option_explained(lesson, lang, answer):
-    cells = json.loads((ROOT / "nbs" / lang / f"{PATH[lesson]}_{lesson}.ipynb").read_text(encoding="utf-8"))["cells"]
-    text = "".join(next(cell for cell in cells if cell["id"] == "questions")["source"])
+    text = cell_text(lang, lesson, "questions")
     questions = re.split(r"^\*\*\d\.\*\* ", text, flags=re.MULTILINE)[1:]
     assert len(questions) == 5
     letters = []
@@ -104,9 +109,7 @@ def test_five_questions_with_every_option_explained(lesson, lang, answer):
 @pytest.mark.parametrize("lesson", PATH)
 def test_what_you_can_do_now_is_what_the_exercises_test(lesson):
     for lang in ("en", "pt"):
-        cells = json.loads((ROOT / "nbs" / lang / f"{PATH[lesson]}_{lesson}.ipynb").read_text(encoding="utf-8"))["cells"]
-        text = "".join(next(cell for cell in cells if cell["id"] == "can-do")["source"])
-        assert set(re.findall(r"\(`(\w+)`\)", text)) == set(open_exercises(lesson).checks)
+        assert set(re.findall(r"\(`(\w+)`\)", cell_text(lang, lesson, "can-do"))) == set(open_exercises(lesson).checks)
 
 
 @pytest.mark.parametrize("one, other, same", [

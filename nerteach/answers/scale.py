@@ -10,9 +10,9 @@ __all__ = ['draw_counts', 'part_f1', 'merge_f1', 'mean_of_parts', 'weighted_by_g
            'all_read_first', 'rest_lost', 'same_list_emptied', 'empty_at_the_end', 'item_lost', 'next_without_end',
            'sliced', 'first_batch_only', 'never_ends', 'deal', 'gather', 'one_after_another', 'copies_kept',
            'equal_ones_dropped', 'last_round_dropped', 'cut_from_the_front', 'rounds_as_lists', 'sorted_by_size',
-           'Passing', 'look_at_samples', 'draw_sample', 'first_ones', 'last_ones', 'all_held', 'every_one_gets_in',
-           'toss_of_a_coin', 'off_by_one', 'one_place_too_many', 'generator_ignored', 'sample_of_a_list',
-           'drawn_with_repetition', 'one_in_n', 'always_the_same_place']
+           'Passing', 'look_at_samples', 'draw_sample', 'keep_with', 'first_ones', 'last_ones', 'all_held',
+           'every_one_gets_in', 'toss_of_a_coin', 'off_by_one', 'one_place_too_many', 'generator_ignored',
+           'sample_of_a_list', 'drawn_with_repetition', 'one_in_n', 'always_the_same_place']
 
 # %% ../../nbs/answers/scale.ipynb #export-imports
 import random
@@ -328,6 +328,17 @@ def draw_sample(items, size, rng):
     return sample
 
 
+def keep_with(items, size, place_of):
+    "The first `size` items; `place_of(number)` says where each further one goes, and one whose place is `size` or more is dropped."
+    sample = []
+    for number, item in enumerate(items, start=1):
+        if len(sample) < size:
+            sample.append(item)
+        elif (place := place_of(number)) < size:
+            sample[place] = item
+    return sample
+
+
 @draw_sample.mistake(en="`too_often`: only the first items are ever in the sample. A file is sorted by something nearly always.",
                      pt="`too_often`: na amostra só entram os primeiros itens. Quase todo arquivo está ordenado por alguma coisa.")
 def first_ones(items, size, rng):
@@ -349,49 +360,25 @@ def all_held(items, size, rng):
 @draw_sample.mistake(en="`too_often`: every new item gets in, so the last one always stays. The more have passed, the rarer a change must become.",
                      pt="`too_often`: todo item novo entra, e o último fica sempre. Quanto mais já passaram, mais rara deve ser a troca.")
 def every_one_gets_in(items, size, rng):
-    sample = []
-    for item in items:
-        if len(sample) < size:
-            sample.append(item)
-        else:
-            sample[rng.randrange(size)] = item
-    return sample
+    return keep_with(items, size, lambda number: rng.randrange(size))
 
 
 @draw_sample.mistake(en="`too_often`: each new item gets in with the same probability, so late ones are likelier to be there at the end. The chance must sink with the number of items that have passed.",
                      pt="`too_often`: todo item novo entra com a mesma probabilidade, e os últimos têm mais chance de estar lá no fim. A chance deve cair com o número de itens que já passaram.")
 def toss_of_a_coin(items, size, rng):
-    sample = []
-    for item in items:
-        if len(sample) < size:
-            sample.append(item)
-        elif rng.random() < 0.5:
-            sample[rng.randrange(size)] = item
-    return sample
+    return keep_with(items, size, lambda number: rng.randrange(size) if rng.random() < 0.5 else size)
 
 
 @draw_sample.mistake(en="`too_often`: the item after the first `size` always gets in. Count from 1: the draw is among the items so far, this one included.",
                      pt="`too_often`: o item que vem depois dos `size` primeiros entra sempre. Conte a partir de 1: o sorteio é entre os itens até aqui, incluindo este.")
 def off_by_one(items, size, rng):
-    sample = []
-    for number, item in enumerate(items):
-        if len(sample) < size:
-            sample.append(item)
-        elif (place := rng.randrange(number)) < size:
-            sample[place] = item
-    return sample
+    return keep_with(items, size, lambda number: rng.randrange(number - 1))
 
 
 @draw_sample.mistake(en="`too_often`: the first items stay a little too often. `randint(0, n)` can also give n itself: among how many places was drawn?",
                      pt="`too_often`: os primeiros itens ficam um pouco demais. `randint(0, n)` também pode dar o próprio n: o sorteio foi entre quantos lugares?")
 def one_place_too_many(items, size, rng):
-    sample = []
-    for number, item in enumerate(items, start=1):
-        if len(sample) < size:
-            sample.append(item)
-        elif (place := rng.randint(0, number)) < size:
-            sample[place] = item
-    return sample
+    return keep_with(items, size, lambda number: rng.randint(0, number))
 
 
 @draw_sample.mistake(en="`same_rng_other_sample`: the sample is fair, but drawn with `random` instead of `rng`, and nobody can draw it again.",
@@ -415,22 +402,10 @@ def drawn_with_repetition(items, size, rng):
 @draw_sample.mistake(en="`too_often`: early items stay too often, because item number n gets in with probability 1 / n. There are `size` places for it, not one.",
                      pt="`too_often`: os primeiros itens ficam demais, porque o de número n entra com probabilidade 1 / n. Há `size` lugares para ele, não um.")
 def one_in_n(items, size, rng):
-    sample = []
-    for number, item in enumerate(items, start=1):
-        if len(sample) < size:
-            sample.append(item)
-        elif rng.random() < 1 / number:
-            sample[rng.randrange(size)] = item
-    return sample
+    return keep_with(items, size, lambda number: rng.randrange(size) if rng.random() < 1 / number else size)
 
 
 @draw_sample.mistake(en="`too_often`: a new item always takes the same place, so whoever stands in the other places stays for ever. Draw the place too.",
                      pt="`too_often`: o item novo entra sempre no mesmo lugar, e quem está nos outros nunca sai. Sorteie também o lugar.")
 def always_the_same_place(items, size, rng):
-    sample = []
-    for number, item in enumerate(items, start=1):
-        if len(sample) < size:
-            sample.append(item)
-        elif rng.random() < size / number:
-            sample[0] = item
-    return sample
+    return keep_with(items, size, lambda number: 0 if rng.random() < size / number else size)
